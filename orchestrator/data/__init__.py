@@ -1,0 +1,1 @@
+"""Rows in, rows out: chunks of the input, parts of the output, merged in order."""

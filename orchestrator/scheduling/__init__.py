@@ -1,0 +1,1 @@
+"""Where a job runs: snapshot + demand -> plan or diagnosis. Pure."""

@@ -1,0 +1,135 @@
+"""What the scheduler answers: a plan, or a diagnosis that says why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from orchestrator.scheduling.snapshot import Gpu, Owner, Uuid
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one replica asks of a GPU, and how many replicas the job may have."""
+
+    engine_key: str
+    weights_bytes: int
+    activation_bytes: int
+    context_bytes: int
+    minimum: int = 1
+    maximum: int | None = None
+    exclude: tuple[str, ...] = ()
+    measured: bool = False
+    """The bytes come from an earlier run, not from the model's config."""
+
+    @property
+    def reserve_bytes(self) -> int:
+        """What is set aside on each GPU."""
+        return self.weights_bytes + self.activation_bytes + self.context_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One replica on one GPU."""
+
+    replica: int
+    gpu: Gpu
+    reserve_bytes: int
+    available_bytes: int
+    warm: str = ""
+    """Name of the loaded engine it takes over; empty: it is loaded anew."""
+    evict: tuple[str, ...] = ()
+    """Idle engines that must go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where every replica goes, and why so."""
+
+    demand: Demand
+    placements: tuple[Placement, ...]
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Plan:
+        """The inverse of `to_json`."""
+        return cls(
+            demand=_demand(data["demand"]),
+            placements=tuple(_placement(p) for p in data["placements"]),
+            reason=data["reason"],
+        )
+
+
+class Reason(StrEnum):
+    """Why a GPU cannot take a replica now."""
+
+    EXCLUDED = "excluded"
+    UNHEALTHY = "unhealthy"
+    TOO_SMALL = "too_small"
+    """It could not hold the replica even when empty."""
+    BUSY = "busy"
+    """Other jobs of ours hold it."""
+    FOREIGN_USE = "foreign_use"
+    """Programs that are not ours hold the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one GPU cannot take a replica now."""
+
+    gpu: Gpu
+    reason: Reason
+    needed_bytes: int
+    available_bytes: int
+    detail: str
+    """One clause for people, with the numbers and who holds what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why there is no plan: for every GPU its refusal."""
+
+    demand: Demand
+    refusals: tuple[Refusal, ...]
+    ever: bool
+    """It would fit on the idle cluster: waiting helps."""
+    summary: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The diagnosis as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Diagnosis:
+        """The inverse of `to_json`."""
+        return cls(
+            demand=_demand(data["demand"]),
+            refusals=tuple(_refusal(r) for r in data["refusals"]),
+            ever=data["ever"],
+            summary=data["summary"],
+        )
+
+
+def gpu_from_json(data: dict[str, Any]) -> Gpu:
+    """A GPU from the JSON that `dataclasses.asdict` makes of it."""
+    from_owners = tuple(Owner(**owner) for owner in data["owners"])
+    return Gpu(**{**data, "uuid": Uuid(data["uuid"]), "owners": from_owners})
+
+
+def _demand(data: dict[str, Any]) -> Demand:
+    return Demand(**{**data, "exclude": tuple(data["exclude"])})
+
+
+def _placement(data: dict[str, Any]) -> Placement:
+    gpu, evict = gpu_from_json(data["gpu"]), tuple(data["evict"])
+    return Placement(**{**data, "gpu": gpu, "evict": evict})
+
+
+def _refusal(data: dict[str, Any]) -> Refusal:
+    gpu, reason = gpu_from_json(data["gpu"]), Reason(data["reason"])
+    return Refusal(**{**data, "gpu": gpu, "reason": reason})

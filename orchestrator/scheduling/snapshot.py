@@ -1,0 +1,87 @@
+"""What the scheduler knows: an immutable view of the cluster at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+Uuid = NewType("Uuid", str)
+"""Identity of a GPU: NVML's UUID, or `cpu-<node>-<index>` for a CPU device."""
+
+
+class DeviceKind(StrEnum):
+    """What kind of place a model can run on."""
+
+    CUDA = "cuda"
+    CPU = "cpu"
+    """A share of a node's cores and RAM, where there is no GPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process that holds memory on a GPU and is not ours."""
+
+    pid: int
+    name: str
+    user: str
+    used_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU and what it last said of itself (its report)."""
+
+    uuid: Uuid
+    node_id: str
+    node: str
+    """The node's name to people."""
+    index: int
+    model: str
+    kind: DeviceKind
+    total_bytes: int
+    free_bytes: int
+    cores: int = 0
+    """CPU cores that belong to work on this GPU: the node's, shared evenly."""
+    problem: str = ""
+    """Why it must not be used; empty when it is well."""
+    owners: tuple[Owner, ...] = ()
+    utilization: int | None = None
+    """Percent; `None` if it does not say."""
+    temperature: int | None = None
+    """Degrees Celsius; `None` if it does not say."""
+
+    @property
+    def name(self) -> str:
+        """`node:index`, as people write it."""
+        return f"{self.node}:{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Memory of one GPU promised to one replica, until it is seen free again."""
+
+    gpu: Uuid
+    holder: str
+    """Who holds it, for people: `job 42 replica 0`, or `idle MiniLM`."""
+    reserved_bytes: int
+    used_bytes: int
+    """What the GPU already shows of it."""
+    engine: str
+    """Name of the replica's actor."""
+    engine_key: str
+    """What is loaded: equal keys can serve the same job."""
+    idle: bool = False
+    """Kept alive without a job: reusable if the key fits, else evicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All GPUs and all promises at one moment."""
+
+    gpus: tuple[Gpu, ...]
+    reservations: tuple[Reservation, ...] = field(default=())
+
+    def on(self, gpu: Uuid) -> tuple[Reservation, ...]:
+        """The reservations on one GPU."""
+        return tuple(r for r in self.reservations if r.gpu == gpu)

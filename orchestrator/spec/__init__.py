@@ -1,0 +1,1 @@
+"""What the user writes: the job file, checked and frozen. Pure."""
