@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 TIB = 1 << 40
 
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])(?:i?B)?", re.IGNORECASE)
-_SCALE = {"K": KIB, "M": MIB, "G": GIB, "T": TIB}
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+# Digits are bounded, and amounts fit 64 bits: a slip must not overflow later on.
+_MEMORY = re.compile(
+    r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*(?:([KMGT])(?:i?B)?|B)", re.IGNORECASE
+)
+_LARGEST = (1 << 63) - 1
+_SCALE = {None: 1, "K": KIB, "M": MIB, "G": GIB, "T": TIB}
+_DURATION = re.compile(
+    r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?"
+    r"(?:([0-9]{1,18}(?:\.[0-9]{1,9})?)\s?s)?"
+)
 
 
 def parse_memory(text: str) -> int:
-    """Bytes of `20GiB`, `20GB`, `20G` or `20480MiB`; all are powers of two.
+    """Bytes of `20GiB`, `20GB`, `20G`, `20480MiB` or `512B`; scales are powers of two.
 
     Raises:
         ValueError: The text is not an amount of memory.
@@ -23,7 +31,8 @@ def parse_memory(text: str) -> int:
     match = _MEMORY.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"'{text}' is not an amount of memory; write it like 20GiB")
-    return int(float(match[1]) * _SCALE[match[2].upper()])
+    scale = _SCALE[match[2] and match[2].upper()]
+    return min(int(Fraction(match[1]) * scale), _LARGEST)
 
 
 def format_gib(amount: int) -> str:
@@ -39,7 +48,7 @@ def format_memory(amount: int) -> str:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of `90s`, `15m`, `2h`, `1d` or `1h30m`.
+    """Seconds of `90s`, `15m`, `2h`, `1d` or `1h30m`; `1.8 s` as printed, too.
 
     Raises:
         ValueError: The text is not a duration; a bare number is not.
@@ -53,9 +62,9 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """Seconds as `1.8 s`, `2m46s` or `1h05m`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02d}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"

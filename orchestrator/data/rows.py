@@ -69,3 +69,13 @@ class Rows:
     def __len__(self) -> int:
         """How many rows there are."""
         return len(self.numbers)
+
+    def without(self, positions: set[int]) -> Rows:
+        """The rows but those at these positions."""
+        keep = [p for p in range(len(self)) if p not in positions]
+        return Rows(
+            [self.numbers[p] for p in keep],
+            [self.keys[p] for p in keep],
+            [self.ids[p] for p in keep],
+            [self.fields[p] for p in keep],
+        )

@@ -52,8 +52,10 @@ class EngineSpec:
 class Batch(Protocol):
     """Rows that go through the model together."""
 
-    rows: npt.NDArray[np.int64]
-    """Positions of its rows in the prepared chunk."""
+    @property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """Positions of its rows in the prepared chunk."""
+        ...
 
     def halves(self) -> tuple[Batch, Batch]:
         """The batch in two, to save memory or to find a bad row; len >= 2."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from orchestrator.scheduling.snapshot import Gpu, Owner, Uuid
+from orchestrator.scheduling.snapshot import DeviceKind, Gpu, Owner, Uuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Demand:
     exclude: tuple[str, ...] = ()
     measured: bool = False
     """The bytes come from an earlier run, not from the model's config."""
+    whole: bool = False
+    """The need is not known: the bytes are a floor, a GPU is given whole."""
 
     @property
     def reserve_bytes(self) -> int:
@@ -41,6 +43,13 @@ class Placement:
     """Name of the loaded engine it takes over; empty: it is loaded anew."""
     evict: tuple[str, ...] = ()
     """Idle engines that must go first."""
+    reclaimed_bytes: int = 0
+    """What the warm engine and the evicted ones hold: it counts as free."""
+
+    @property
+    def free_bytes(self) -> int:
+        """Free memory as the replica finds it."""
+        return self.gpu.free_bytes + self.reclaimed_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,8 @@ class Diagnosis:
     ever: bool
     """It would fit on the idle cluster: waiting helps."""
     summary: str
+    able: int = 0
+    """How many GPUs could take a replica now: fewer than the demand's minimum."""
 
     def to_json(self) -> dict[str, Any]:
         """The diagnosis as JSON."""
@@ -112,13 +123,18 @@ class Diagnosis:
             refusals=tuple(_refusal(r) for r in data["refusals"]),
             ever=data["ever"],
             summary=data["summary"],
+            able=data["able"],
         )
 
 
 def gpu_from_json(data: dict[str, Any]) -> Gpu:
     """A GPU from the JSON that `dataclasses.asdict` makes of it."""
-    from_owners = tuple(Owner(**owner) for owner in data["owners"])
-    return Gpu(**{**data, "uuid": Uuid(data["uuid"]), "owners": from_owners})
+    typed = {
+        "uuid": Uuid(data["uuid"]),
+        "kind": DeviceKind(data["kind"]),
+        "owners": tuple(Owner(**owner) for owner in data["owners"]),
+    }
+    return Gpu(**{**data, **typed})
 
 
 def _demand(data: dict[str, Any]) -> Demand:

@@ -85,3 +85,18 @@ class Snapshot:
     def on(self, gpu: Uuid) -> tuple[Reservation, ...]:
         """The reservations on one GPU."""
         return tuple(r for r in self.reservations if r.gpu == gpu)
+
+    @property
+    def kind(self) -> DeviceKind:
+        """What this cluster runs models on: CPUs only where no GPU was found."""
+        found = any(gpu.kind == DeviceKind.CUDA for gpu in self.gpus)
+        return DeviceKind.CUDA if found else DeviceKind.CPU
+
+    def candidates(self) -> tuple[Gpu, ...]:
+        """The GPUs of that kind as people count them, by node and index.
+
+        CPU devices never stand beside GPUs.
+        """
+        kind = self.kind
+        found = (gpu for gpu in self.gpus if gpu.kind == kind)
+        return tuple(sorted(found, key=lambda gpu: (gpu.node, gpu.index, gpu.uuid)))

@@ -6,51 +6,31 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from orchestrator.units import parse_duration, parse_memory
-
-
-def _memory(value: object) -> int | None:
-    if value == "auto":
-        return None
-    if isinstance(value, str):
-        return parse_memory(value)
-    raise ValueError("expected an amount of memory such as 20GiB, or auto")
-
-
-def _duration(value: object) -> float:
-    if isinstance(value, str):
-        return parse_duration(value)
-    if value == 0:
-        return 0.0
-    raise ValueError("expected a duration such as 90s, 15m or 2h")
+from orchestrator.spec.values import (
+    Duration,
+    Entry,
+    MaxFailed,
+    Memory,
+    OutputPath,
+    Text,
+    Whole,
+    conflict,
+)
 
 
-def _gpu_range(value: object) -> GpuRange:
-    if isinstance(value, GpuRange):
+def _gpu_range(value: object) -> object:
+    if isinstance(value, GpuRange | dict):
         return value
-    if isinstance(value, dict):
-        return GpuRange(**value)
     if value in ("auto", "all"):
         return GpuRange()
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return GpuRange(minimum=value, maximum=value)
-    match = re.fullmatch(r"(\d+)\.\.(\d+)", str(value))
+    match = re.fullmatch(r"(\d{1,6})\.\.(\d{1,6})", str(value))
     if match and 1 <= int(match[1]) <= int(match[2]):
         return GpuRange(minimum=int(match[1]), maximum=int(match[2]))
     raise ValueError('expected auto, all, a number from 1, or a range such as "1..2"')
-
-
-def _max_failed(value: object) -> str | int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%", value):
-        return value
-    raise ValueError("expected a number of rows such as 10, or a share such as 1%")
-
-
-Memory = Annotated[int | None, BeforeValidator(_memory)]
-Duration = Annotated[float, BeforeValidator(_duration)]
 
 
 class Section(BaseModel):
@@ -58,25 +38,37 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty(cls, value: object) -> object:
+        """A section whose every line is commented out is there, with no fields."""
+        return {} if value is None else value
+
 
 class GpuRange(Section):
     """How many GPUs a job may use: all there are, unless said otherwise."""
 
-    minimum: int = 1
-    maximum: int | None = None
+    minimum: Whole = Field(default=1, ge=1)
+    maximum: Whole | None = Field(default=None, ge=1)
     """`None`: as many as there are."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> GpuRange:
+        if self.maximum is not None and self.maximum < self.minimum:
+            raise conflict("maximum", "expected at least as many as 'minimum'")
+        return self
 
 
 class Model(Section):
     """Which model, and what runs it."""
 
-    id: str | None = None
+    id: Text | None = None
     """A hub id, a local folder, or `package:NAME` for weights inside a package."""
     revision: str | None = None
     """Commit or tag of a hub id."""
     engine: Literal["auto", "embeddings", "torch"] = "auto"
     """What runs it; `auto`: `torch` if there is an `entry`, else `embeddings`."""
-    entry: str | None = None
+    entry: Entry | None = None
     """`module:Class` of your own `torch.nn.Module`, beside the job file."""
     args: dict[str, Any] = {}
     """Keyword arguments for that class."""
@@ -89,10 +81,16 @@ class Model(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> Model:
-        if (self.id is None) == (self.entry is None):
-            raise ValueError("give either 'id' (a model) or 'entry' (your own module)")
-        if self.entry is not None and not re.fullmatch(r"[\w.]+:\w+", self.entry):
-            raise ValueError("'entry' is written module:Class")
+        if self.id is None and self.entry is None:
+            raise PydanticCustomError(
+                "missing_one_of", "either 'id' (a model) or 'entry' (your own module)"
+            )
+        if self.id is not None and self.entry is not None:
+            raise conflict("entry", "expected either 'id' or 'entry', not both")
+        if self.engine == "torch" and self.entry is None:
+            raise conflict("engine", "expected 'entry' beside it, not 'id'")
+        if self.engine == "embeddings" and self.id is None:
+            raise conflict("engine", "expected 'id' beside it, not 'entry'")
         return self
 
     @property
@@ -117,22 +115,22 @@ class Resources(Section):
 class Input(Section):
     """Where the rows come from."""
 
-    path: str
+    path: Text
     """A file, or a pattern such as `data/*.jsonl`; read in sorted order."""
     format: Literal["auto", "jsonl", "csv", "parquet", "text"] = "auto"
     """`auto`: by the file's ending."""
-    text: str = "text"
+    text: Text = "text"
     """The field that holds the text to embed."""
-    fields: tuple[str, ...] = ()
+    fields: tuple[Text, ...] = ()
     """The fields that a module of your own takes, in the order of its arguments."""
-    id_field: str | None = None
+    id_field: Text | None = None
     """The field that names a row; without it a row is known by its content."""
 
 
 class Params(Section):
     """How the model is applied."""
 
-    max_length: int | None = Field(default=None, ge=1)
+    max_length: Whole | None = Field(default=None, ge=1)
     """Tokens; `None`: what the model was made for."""
     truncate: bool = True
     """Cut longer rows; `false`: they fail."""
@@ -143,9 +141,9 @@ class Params(Section):
 class Batch(Section):
     """How rows travel."""
 
-    in_flight: int = Field(default=3, ge=2, le=16)
+    in_flight: Whole = Field(default=3, ge=2, le=16)
     """Chunks that are always under way on every engine."""
-    max_failed: Annotated[str | int, BeforeValidator(_max_failed)] = "100%"
+    max_failed: MaxFailed = "100%"
     """Failed rows after which the job counts as failed: `10`, or `1%`."""
 
     def failed_limit(self, rows: int) -> float:
@@ -158,7 +156,7 @@ class Batch(Section):
 class Output(Section):
     """Where the results go."""
 
-    path: str = "./out/{id}"
+    path: OutputPath = "./out/{id}"
     """A folder; `{id}` and `{name}` are the job's."""
     format: Literal["jsonl", "parquet"] = "jsonl"
     on_exists: Literal["resume", "fail", "overwrite"] = "resume"

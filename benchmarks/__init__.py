@@ -1,0 +1,1 @@
+"""Measurements; every table has the rival beside us, in the same run."""

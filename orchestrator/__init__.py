@@ -1,0 +1,1 @@
+"""Runs models on every GPU you have, explains every decision, and loses nothing."""

@@ -1,0 +1,1 @@
+"""The command line: parse, ask the client, render, exit code. One module a command."""

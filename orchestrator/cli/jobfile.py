@@ -1,0 +1,70 @@
+"""The FILE argument of `submit` and `plan`, and the options that change it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from orchestrator.client.request import job_request
+from orchestrator.errors import Code, OrchError
+from orchestrator.spec.load import LoadedJob, load_job, load_job_text
+
+STDIN = "-"
+
+
+def read_job(file: str, overrides: tuple[str, ...]) -> LoadedJob:
+    """The job in `file`, or on stdin for `-`, with `overrides` applied.
+
+    Raises:
+        OrchError: E2xx, all that is wrong with it.
+    """
+    if file != STDIN:
+        return load_job(Path(file), overrides)
+    return load_job_text(
+        _stdin_text(), "stdin", folder=Path.cwd(), overrides=overrides
+    )
+
+
+def _stdin_text() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise OrchError.of(
+            Code.UNREADABLE_YAML, "what came on stdin is not UTF-8 text"
+        ) from error
+
+
+def overrides_of(
+    settings: tuple[str, ...], name: str | None, output: str | None
+) -> tuple[str, ...]:
+    """`--set`, `--name` and `--output` as one list of `path=value`."""
+    more = [] if name is None else [f"name={json.dumps(name)}"]
+    if output is not None:
+        # Typed at a prompt it means here, not beside the job file.
+        more.append(f"output.path={json.dumps(str(Path(output).absolute()))}")
+    return (*settings, *more)
+
+
+def request_of(loaded: LoadedJob) -> dict[str, Any]:
+    """The body that asks the controller for this job."""
+    return job_request(
+        loaded.job,
+        path=str(loaded.path),
+        folder=loaded.folder.absolute(),
+        text=loaded.text,
+    )
+
+
+def headline(loaded: LoadedJob) -> str:
+    """`embed.yaml  batch  all-MiniLM-L6-v2  → ./out/{id}`."""
+    job = loaded.job
+    return "  ".join(
+        (str(loaded.path), job.kind, model_name(loaded), f"→ {job.output.path}")
+    )
+
+
+def model_name(loaded: LoadedJob) -> str:
+    """What people call the job's model."""
+    return loaded.job.model.id or loaded.job.model.entry or ""

@@ -1,0 +1,1 @@
+"""The way to the controller: HTTP, and how one is started when there is none."""

@@ -1,0 +1,70 @@
+"""The user's own modules, packed to travel with the job."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator.errors import Code, OrchError
+from orchestrator.units import MIB, format_memory
+
+LIMIT_BYTES = 10 * MIB
+_LEFT_OUT = {"node_modules", "site-packages", "venv", "env", "build", "dist"}
+
+
+def snapshot_code(folder: Path, *, limit_bytes: int = LIMIT_BYTES) -> dict[str, str]:
+    """The Python files beside a job file and in the packages below it.
+
+    A package is a folder with an `__init__.py`; hidden folders, virtual
+    environments and caches are left out.
+
+    Returns:
+        The files' content in base64, by path relative to `folder`.
+
+    Raises:
+        OrchError: E203, together they are too large.
+    """
+    files = sorted(_sources(folder))
+    sizes = {path: path.stat().st_size for path in files}
+    total = sum(sizes.values())
+    if total > limit_bytes:
+        raise _too_large(folder, sizes, limit_bytes)
+    return {
+        path.relative_to(folder).as_posix(): base64.b64encode(
+            path.read_bytes()
+        ).decode()
+        for path in files
+    }
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    for entry in os.scandir(folder):
+        path = Path(entry.path)
+        if entry.is_file() and path.suffix == ".py":
+            yield path
+        elif entry.is_dir(follow_symlinks=False) and _is_package(path):
+            yield from _sources(path)
+
+
+def _is_package(path: Path) -> bool:
+    if path.name.startswith((".", "__")) or path.name in _LEFT_OUT:
+        return False
+    return (path / "__init__.py").is_file()
+
+
+def _too_large(folder: Path, sizes: dict[Path, int], limit_bytes: int) -> OrchError:
+    largest = sorted(sizes, key=lambda path: sizes[path], reverse=True)[:5]
+    return OrchError.of(
+        Code.BAD_VALUE,
+        f"the Python files beside the job file are "
+        f"{format_memory(sum(sizes.values()))} in all; "
+        f"at most {format_memory(limit_bytes)} travel with a job",
+        facts=tuple(
+            f"{format_memory(sizes[path])}  {path.relative_to(folder)}"
+            for path in largest
+        ),
+        fix="keep the job file in a folder with only the code it needs",
+        at="model.entry",
+    )

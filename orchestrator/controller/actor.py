@@ -1,0 +1,78 @@
+"""The controller as an actor: wires store, cluster, loop and API together."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from orchestrator.controller.api import make_app
+from orchestrator.controller.core import Core, now
+from orchestrator.controller.service import Service
+from orchestrator.controller.store import Store
+from orchestrator.data.files import write_atomic
+from orchestrator.runtime.cluster import Cluster
+from orchestrator.runtime.head import free_port, make_token, read_head
+from orchestrator.version import VERSION
+
+
+class Controller:
+    """Runs on the head node; Ray starts it again if it dies (`max_restarts=-1`)."""
+
+    def __init__(self, state_dir: str) -> None:
+        state = Path(state_dir)
+        self._state = state
+        core = Core(Store(state / "orch.db"), Cluster(state / "logs"), state)
+        self._service = Service(core)
+        self._wire = _listen(state)
+        app = make_app(
+            self._service,
+            core.changes,
+            make_token(state / "token"),
+            self._health(),
+            core.loop.stop,
+        )
+        config = uvicorn.Config(app, log_level="warning", access_log=False)
+        server = uvicorn.Server(config)
+        for target, name in (
+            (self._service.run, "loop"),
+            (lambda: server.run(sockets=[self._wire]), "api"),
+        ):
+            threading.Thread(target=target, name=name, daemon=True).start()
+        self._announce()
+
+    def url(self) -> str:
+        """Where the API listens."""
+        host, port = self._wire.getsockname()[:2]
+        return f"http://{host}:{port}"
+
+    def _health(self) -> dict[str, Any]:
+        head = read_head(self._state)
+        return {
+            "version": VERSION,
+            "pid": os.getpid(),
+            "ray_address": head.address if head else "",
+            "dashboard": head.dashboard if head else "",
+        }
+
+    def _announce(self) -> None:
+        found = {"url": self.url(), "pid": os.getpid(), "started_at": now()}
+        write_atomic(self._state / "controller.json", (json.dumps(found).encode(),))
+
+
+def _listen(state: Path) -> socket.socket:
+    """A socket on the loopback, at the earlier controller's port if that is free."""
+    preferred = 0
+    with suppress(OSError, ValueError, KeyError):
+        before = json.loads((state / "controller.json").read_text())["url"]
+        preferred = int(before.rsplit(":", 1)[1])
+    wire = socket.socket()
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    wire.bind(("127.0.0.1", free_port(preferred)))
+    return wire

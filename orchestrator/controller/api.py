@@ -1,0 +1,177 @@
+"""The controller's HTTP API: JSON in, JSON out, a token on every call."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from orchestrator.controller.core import Changes
+from orchestrator.controller.service import Service
+from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.scheduling.plan import Plan
+
+MAX_BODY_BYTES = 32 << 20
+MAX_WAIT_S = 30.0
+
+_STATUS = {
+    Code.NO_SUCH_JOB: 404,
+    Code.NOT_ALLOWED: 401,
+    Code.WRONG_STATE: 409,
+    Code.NOT_ENOUGH_GPU_MEMORY: 409,
+    Code.BUG: 500,
+}
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def make_app(
+    service: Service,
+    changes: Changes,
+    token: str,
+    health: dict[str, Any],
+    shutdown: Callable[[], None],
+) -> Starlette:
+    """The API of this service.
+
+    Args:
+        service: What answers.
+        changes: Wakes calls that wait for a job.
+        token: What every call must carry.
+        health: The constant part of /v1/health.
+        shutdown: Called when the API is told to shut down.
+    """
+
+    async def get_health(_request: Request) -> Response:
+        nodes = await run_in_threadpool(service.nodes)
+        return JSONResponse({**health, "nodes": nodes})
+
+    async def post_job(request: Request) -> Response:
+        body = await _body(request)
+        view = await run_in_threadpool(service.submit, body)
+        return JSONResponse({"job": view}, 201)
+
+    async def post_plan(request: Request) -> Response:
+        body = await _body(request)
+        answer = await run_in_threadpool(service.plan, body)
+        kind = "plan" if isinstance(answer, Plan) else "diagnosis"
+        return JSONResponse({kind: answer.to_json()})
+
+    async def get_jobs(request: Request) -> Response:
+        final = request.query_params.get("all") == "1"
+        views = await run_in_threadpool(lambda: service.views(final=final))
+        return JSONResponse({"jobs": views})
+
+    async def get_job(request: Request) -> Response:
+        job = _job_id(request)
+        after = _number(request, "after", -1)
+        wait_s = min(_number(request, "wait", 0), MAX_WAIT_S)
+        event = changes.listen(job)
+        try:
+            view = await run_in_threadpool(service.view, job)
+            if wait_s > 0 and view["version"] <= after:
+                await _wait(event, wait_s)
+                view = await run_in_threadpool(service.view, job)
+        finally:
+            changes.forget(job, event)
+        return JSONResponse({"job": view})
+
+    async def post_cancel(request: Request) -> Response:
+        job = _job_id(request)
+        force = bool((await _body(request)).get("force"))
+        view = await run_in_threadpool(lambda: service.cancel(job, force=force))
+        return JSONResponse({"job": view})
+
+    async def get_gpus(_request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(service.gpus))
+
+    async def post_shutdown(_request: Request) -> Response:
+        shutdown()
+        return JSONResponse({})
+
+    def route(path: str, handler: Handler, method: str = "GET") -> Route:
+        return Route(path, _guarded(handler, token), methods=[method])
+
+    return Starlette(
+        routes=[
+            route("/v1/health", get_health),
+            route("/v1/jobs", get_jobs),
+            route("/v1/jobs", post_job, "POST"),
+            route("/v1/plan", post_plan, "POST"),
+            route("/v1/jobs/{job}", get_job),
+            route("/v1/jobs/{job}/cancel", post_cancel, "POST"),
+            route("/v1/gpus", get_gpus),
+            route("/v1/shutdown", post_shutdown, "POST"),
+        ]
+    )
+
+
+def _guarded(handler: Handler, token: str) -> Handler:
+    """Check the token, and answer every fault as JSON."""
+    expected = f"Bearer {token}".encode()
+
+    async def guarded(request: Request) -> Response:
+        given = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(given, expected):
+            return _refusal(Fault(Code.NOT_ALLOWED, "the token is missing or wrong"))
+        try:
+            return await handler(request)
+        except OrchError as error:
+            return _refusal(*error.faults)
+        except Exception as error:  # noqa: BLE001 - never a traceback to the client
+            return _refusal(Fault(Code.BUG, f"{type(error).__name__}: {error}"))
+
+    return guarded
+
+
+def _refusal(*faults: Fault) -> Response:
+    body = {"error": {"faults": [fault.to_json() for fault in faults]}}
+    return JSONResponse(body, _STATUS.get(faults[0].code, 400))
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    received = bytearray()
+    async for block in request.stream():
+        received += block
+        if len(received) > MAX_BODY_BYTES:
+            raise OrchError.of(Code.BAD_VALUE, "the request is larger than 32 MiB")
+    try:
+        body = json.loads(received or b"{}")
+    except ValueError as error:
+        raise OrchError.of(
+            Code.BAD_VALUE, f"the request is not JSON: {error}"
+        ) from error
+    if not isinstance(body, dict):
+        raise OrchError.of(Code.BAD_VALUE, "the request is not a JSON object")
+    return body
+
+
+def _job_id(request: Request) -> int:
+    text = request.path_params["job"]
+    if not text.isdecimal() or len(text) > 15:
+        raise OrchError.of(Code.NO_SUCH_JOB, f"'{text}' is not a job's number")
+    return int(text)
+
+
+def _number(request: Request, name: str, default: float) -> float:
+    text = request.query_params.get(name)
+    try:
+        return default if text is None else float(text)
+    except ValueError as error:
+        raise OrchError.of(Code.BAD_VALUE, f"'{name}' is not a number") from error
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return

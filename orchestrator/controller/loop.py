@@ -1,0 +1,76 @@
+"""The controller's one thread of decisions, and the threads that act for it.
+
+What has to be decided is put into the inbox as a call; it runs alone, in order. What
+takes time runs in the pool and puts its outcome back into the inbox.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+MAX_EFFECTS = 64
+
+
+class Loop:
+    """Decisions one at a time, effects beside them."""
+
+    def __init__(self) -> None:
+        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._pool = ThreadPoolExecutor(MAX_EFFECTS, thread_name_prefix="effect")
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        """Decide until stopped."""
+        while (decision := self._inbox.get()) is not None:
+            try:
+                decision()
+            except Exception:  # noqa: BLE001 - one bad job must not end the others
+                traceback.print_exc()
+
+    def stop(self) -> None:
+        """End `run` after what is in the inbox."""
+        self.stopped.set()
+        self._inbox.put(None)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def post(self, decision: Callable[[], None]) -> None:
+        """Have this run on the loop's thread, soon."""
+        self._inbox.put(decision)
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """What this returns on the loop's thread. Not to be called from there."""
+        answer: Future[T] = Future()
+
+        def decide() -> None:
+            try:
+                answer.set_result(question())
+            except BaseException as error:  # noqa: BLE001 - it belongs to who asked
+                answer.set_exception(error)
+
+        self.post(decide)
+        return answer.result()
+
+    def effect(self, act: Callable[[], T], then: Callable[[T], None]) -> None:
+        """Act in the pool; what it returns is decided upon on the loop's thread."""
+
+        def work() -> None:
+            try:
+                outcome = act()
+            except Exception:  # noqa: BLE001 - effects answer with values; this is a bug
+                traceback.print_exc()
+                return
+            self.post(lambda: then(outcome))
+
+        if not self.stopped.is_set():
+            self._pool.submit(work)
+
+    def thread(self, act: Callable[[], None], name: str) -> None:
+        """Act in a thread of its own, for what lasts as long as a job."""
+        threading.Thread(target=act, name=name, daemon=True).start()

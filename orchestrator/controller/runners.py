@@ -1,0 +1,133 @@
+"""The runners of jobs: started, watched, and told of replicas that come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from orchestrator.controller.core import Core, now
+from orchestrator.controller.fleet import Engine
+from orchestrator.controller.views import ActiveJob
+from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.lifecycle.messages import Event, ReplicaLost, RunnerEnded, RunnerLost
+from orchestrator.runtime.cluster import RunnerHandle
+from orchestrator.runtime.progress import RunnerView
+from orchestrator.runtime.runner import RunnerJob
+
+WATCH_S = 10.0
+
+
+class Runners:
+    """The runner of each job, as the loop's thread sees it."""
+
+    def __init__(self, core: Core, perform: Callable[[ActiveJob, Event], None]) -> None:
+        self._core = core
+        self._perform = perform
+        self._handles: dict[str, RunnerHandle] = {}
+
+    def start(self, job: ActiveJob) -> None:
+        """Start a runner; it takes all replicas there are, and resumes from disk."""
+        again = job.machine.restarts.get("runner", 0)
+        name = f"orch:job-{job.id}:runner" + (f".{again + 1}" if again else "")
+        job.runner_name = name
+        work = job.work.runner_job(job.row, job.started_at or now())
+        self._core.loop.thread(lambda: self._start_and_watch(job, name, work), name)
+        # A controller that comes back must find this runner by its name.
+        self._core.save(job)
+
+    def adopt(self, job: ActiveJob) -> bool:
+        """Watch a runner that outlived the controller; false if it is gone."""
+        handle = self._core.cluster.find_runner(job.runner_name)
+        if handle is None:
+            return False
+        name = job.runner_name
+        self._core.loop.thread(lambda: self._watch(job, name, handle), name)
+        return True
+
+    def offer(self, job: ActiveJob, engine: Engine) -> None:
+        """Tell the job's runner of a replica that is ready."""
+        runner = self._handles.get(job.runner_name)
+        # A runner that is still being started takes all there are when it is ready.
+        if runner is not None and engine.handle is not None:
+            self._core.cluster.add_replica(runner, engine.actor, engine.handle)
+
+    def stop(self, job: ActiveJob, *, force: bool) -> None:
+        """Let the job's runner come to rest."""
+        job.stopping = force
+        runner = self._handles.get(job.runner_name)
+        if runner is not None:
+            self._core.cluster.stop_runner(runner, force=force)
+
+    def _start_and_watch(self, job: ActiveJob, name: str, work: RunnerJob) -> None:
+        try:
+            handle = self._core.cluster.start_runner(name, work)
+        except OrchError as error:
+            self._core.loop.post(partial(self._lost, job, name, error.fault))
+            return
+        self._watch(job, name, handle)
+
+    def _watch(self, job: ActiveJob, name: str, handle: RunnerHandle) -> None:
+        self._core.loop.post(partial(self._ready, job, name, handle))
+        view = RunnerView(version=-1)
+        while view.phase != "done":
+            try:
+                view = self._core.cluster.watch_runner(handle, view.version, WATCH_S)
+            except OrchError as error:
+                self._core.loop.post(partial(self._lost, job, name, error.fault))
+                return
+            self._core.loop.post(partial(self._news, job, name, view))
+        self._core.cluster.kill(handle)
+
+    def _ready(self, job: ActiveJob, name: str, handle: RunnerHandle) -> None:
+        if job.runner_name != name:
+            return
+        self._handles[name] = handle
+        for engine in self._core.fleet.of_job(job.id):
+            if engine.pid:
+                self.offer(job, engine)
+        if job.stopping is not None:
+            self.stop(job, force=job.stopping)
+
+    def _news(self, job: ActiveJob, name: str, view: RunnerView) -> None:
+        if job.runner_name != name:
+            return
+        seen = len(job.runner.lost)
+        job.runner = view
+        self._core.changed(job)
+        for actor, fault in view.lost[seen:]:
+            self._replica_lost(job, actor, fault)
+        if view.phase == "done":
+            self._handles.pop(name, None)
+            self._perform(job, RunnerEnded(view.faults, view.stopped))
+
+    def _replica_lost(self, job: ActiveJob, actor: str, fault: Fault) -> None:
+        engines = self._core.fleet.of_job(job.id)
+        engine = next((e for e in engines if e.actor == actor), None)
+        if engine is None:
+            return
+        engine.pid = 0
+        job.details[engine.replica] = fault.message
+        job.notices.append(
+            f"replica {engine.replica} on {engine.gpu.name} was lost "
+            f"({fault.message}); its rows run elsewhere"
+        )
+        node, replica = engine.gpu.node_id, engine.replica
+        self._core.loop.effect(
+            lambda: self._core.cluster.node_answers(node),
+            lambda alive: self._perform(job, _loss(replica, fault, alive=alive)),
+        )
+
+    def _lost(self, job: ActiveJob, name: str, fault: Fault) -> None:
+        if job.runner_name != name:
+            return
+        self._handles.pop(name, None)
+        job.runner = RunnerView()
+        job.notices.append(f"the runner was lost ({fault.message}); it starts again")
+        self._perform(job, RunnerLost(fault))
+
+
+def _loss(replica: int, fault: Fault, *, alive: bool) -> ReplicaLost:
+    if alive:
+        return ReplicaLost(replica, fault)
+    gone = Fault(Code.NODE_LOST, f"its node was lost: {fault.message}", fault.facts)
+    return ReplicaLost(replica, gone, gone=True)

@@ -1,0 +1,97 @@
+"""The door to the processor that a model runs on: a CUDA GPU, or cores of the CPU."""
+
+from __future__ import annotations
+
+import torch
+
+from orchestrator.engines.base import EngineSpec
+from orchestrator.errors import Code, OrchError
+from orchestrator.scheduling.snapshot import DeviceKind
+from orchestrator.units import MIB
+
+CONTEXT_BYTES = 600 * MIB
+"""What CUDA itself takes on a GPU: context, kernels, cuBLAS workspaces."""
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+
+
+def open_device(spec: EngineSpec) -> torch.device:
+    """Make this process ready to run on the GPU that was leased, and on no other.
+
+    Raises:
+        OrchError: E102, CUDA does not start, or this is another GPU.
+    """
+    torch.manual_seed(spec.seed)
+    torch.set_num_threads(max(1, spec.cores))
+    if spec.kind is DeviceKind.CPU:
+        return torch.device("cpu")
+    found = gpu_uuid()
+    if spec.gpu.startswith("GPU-") and found != spec.gpu:
+        raise OrchError.of(
+            Code.GPU_FAILED_TO_INITIALISE,
+            f"The engine found itself on GPU {found} instead of {spec.gpu}.",
+            fix="Submit again; if it happens again, look at CUDA_VISIBLE_DEVICES.",
+        )
+    total = torch.cuda.get_device_properties(0).total_memory
+    share = max(0, spec.memory_bytes - CONTEXT_BYTES) / total
+    torch.cuda.set_per_process_memory_fraction(min(1.0, share), 0)
+    return torch.device("cuda", 0)
+
+
+def gpu_uuid() -> str:
+    """The UUID of the GPU that this process sees, as NVML writes it.
+
+    Raises:
+        OrchError: E102, CUDA does not start.
+    """
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        return f"GPU-{torch.cuda.get_device_properties(0).uuid}"
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().splitlines() or ["no reason given"]
+        raise OrchError.of(
+            Code.GPU_FAILED_TO_INITIALISE,
+            f"CUDA cannot start on GPU: {reason[0]}",
+            facts=(f"torch {torch.__version__}, CUDA {torch.version.cuda or 'none'}",),
+            fix="Check with nvidia-smi that the GPU is healthy and that its driver"
+            " supports this CUDA version.",
+        ) from error
+
+
+def device_name(device: torch.device) -> str:
+    """The name of what it runs on, for people."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return f"CPU, {torch.get_num_threads()} cores"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether this error means that the GPU, or the CPU, had no memory left."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and any(s in text for s in _OUT_OF_MEMORY)
+
+
+def trim(device: torch.device) -> None:
+    """Give unused cached memory back."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def peak_bytes(device: torch.device) -> int:
+    """The most memory this process has held on its GPU; 0 on a CPU device."""
+    if device.type != "cuda":
+        return 0
+    return int(torch.cuda.max_memory_reserved(device)) + CONTEXT_BYTES
+
+
+def reset_peak(device: torch.device) -> None:
+    """Forget the peak so far."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until everything that was launched is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,50 @@
+"""How large a batch should be, found by doubling it while that pays."""
+
+from __future__ import annotations
+
+_DROP = 0.97
+_GAIN = 1.005
+
+
+class Growth:
+    """Tries sizes, each twice the one before, and keeps the fastest that fits.
+
+    It ends when memory for the next size is lacking, when the rate drops, when the
+    time for trying is spent, or at the cap.
+    """
+
+    def __init__(
+        self, start: int, cap: int, limit_bytes: int, limit_seconds: float = 1.5
+    ) -> None:
+        """Start below what could fail; `limit_bytes` is the reservation."""
+        self.size = min(start, cap)
+        """What to try next; once done, the best."""
+        self.done = False
+        self._cap = cap
+        self._limit_bytes = limit_bytes
+        self._seconds_left = limit_seconds
+        self._best = 0
+        self._rate = 0.0
+
+    def record(self, seconds: float, peak_bytes: int) -> None:
+        """The current size ran in `seconds` and needed `peak_bytes` in all."""
+        rate = self.size / max(seconds, 1e-9)
+        self._seconds_left -= seconds
+        if rate > self._rate * _GAIN:
+            self._best, self._rate = self.size, rate
+        fits = 2 * self.size <= self._cap and 2 * peak_bytes <= self._limit_bytes
+        in_time = 4 * seconds <= self._seconds_left
+        if fits and in_time and rate >= self._rate * _DROP:
+            self.size *= 2
+        else:
+            self._end()
+
+    def overflow(self) -> bool:
+        """The current size does not fit; whether a smaller one did."""
+        if self._best:
+            self._end()
+            return True
+        return False
+
+    def _end(self) -> None:
+        self.size, self.done = self._best, True

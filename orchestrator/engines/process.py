@@ -1,0 +1,151 @@
+"""The engine's process: reads chunks, keeps the GPU's queue full, sends results.
+
+Three threads. The reader waits on the socket and ends the process when the replica
+is gone. The main thread launches batches and never waits for the GPU. The collector
+waits for them in the order of launching and sends finished chunks.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from orchestrator.engines.assemble import Assembly
+from orchestrator.engines.base import Batch, Columns, Executor
+from orchestrator.engines.executors import executor_for
+from orchestrator.engines.messages import Hello, Load, Run, Stop, ToEngine
+from orchestrator.engines.rescue import rescue
+from orchestrator.errors import Code, Fault, OrchError
+
+AHEAD = 4
+"""Batches that may be launched and not yet collected; bounds memory, hides launches."""
+
+
+def serve(conn: Connection) -> None:
+    """Answer one replica until it says stop or goes away."""
+    conn.send(Hello(os.getpid()))
+    inbox: queue.SimpleQueue[ToEngine] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(conn, inbox), daemon=True).start()
+    first = inbox.get()
+    if not isinstance(first, Load):
+        return
+    executor = _load(conn, first)
+    if executor is not None:
+        _Pipeline(conn, executor).run(inbox)
+
+
+def _read(conn: Connection, inbox: queue.SimpleQueue[ToEngine]) -> None:
+    while True:
+        try:
+            message: ToEngine = conn.recv()
+        except (EOFError, OSError):
+            # The replica is gone: nobody wants the results, the GPU must be free.
+            os._exit(0)
+        inbox.put(message)
+        if isinstance(message, Stop):
+            return
+
+
+def _load(conn: Connection, load: Load) -> Executor | None:
+    _redirect(load.log)
+    os.environ.update(load.environment)
+    try:
+        executor = executor_for(load.spec)
+        conn.send(executor.load())
+    except OrchError as error:
+        traceback.print_exc()
+        conn.send(error.fault)
+    except Exception as error:  # noqa: BLE001 - the reason must reach the user
+        traceback.print_exc()
+        conn.send(_load_fault(error, load.log))
+    else:
+        return executor
+    return None
+
+
+def _load_fault(error: Exception, log: str) -> Fault:
+    return Fault(
+        Code.MODEL_FAILED_TO_LOAD,
+        f"{type(error).__name__}: {error}",
+        facts=(f"log: {log}",),
+    )
+
+
+def _redirect(log: str) -> None:
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
+        os.dup2(file, stream)
+    os.close(file)
+
+
+class _Pipeline:
+    """Launches on one thread, collects on another, at most `AHEAD` apart."""
+
+    def __init__(self, conn: Connection, executor: Executor) -> None:
+        self._conn = conn
+        self._executor = executor
+        self._launched: queue.Queue[tuple[Assembly, Batch, Finish] | None]
+        self._launched = queue.Queue(maxsize=AHEAD)
+
+    def run(self, inbox: queue.SimpleQueue[ToEngine]) -> None:
+        """Serve chunks until told to stop."""
+        collector = threading.Thread(target=self._collect, daemon=True)
+        collector.start()
+        while True:
+            message = inbox.get()
+            match message:
+                case Run():
+                    self._launch_chunk(message)
+                case Stop():
+                    self._launched.put(None)
+                    collector.join()
+                    return
+                case Load():
+                    raise AssertionError("an engine loads one model, once")
+
+    def _launch_chunk(self, chunk: Run) -> None:
+        assembly = Assembly(chunk.number, chunk.rows, len(chunk.batches))
+        if not chunk.batches:
+            self._conn.send(assembly.output(self._executor.peak_bytes()))
+        for batch in chunk.batches:
+            self._launched.put((assembly, batch, self._launch(batch)))
+
+    def _launch(self, batch: Batch) -> Finish:
+        try:
+            return self._executor.launch(batch)
+        except Exception as error:  # noqa: BLE001 - sorted out by the collector
+            return _raiser(error)
+
+    def _collect(self) -> None:
+        try:
+            while (item := self._launched.get()) is not None:
+                self._finish(*item)
+        except BaseException:  # noqa: BLE001 - a silent collector would hang the job
+            traceback.print_exc()
+            os._exit(1)
+
+    def _finish(self, assembly: Assembly, batch: Batch, finish: Finish) -> None:
+        try:
+            assembly.add(batch.rows, finish())
+        except Exception as error:  # noqa: BLE001 - the model's own errors
+            rescue(self._executor, batch, error, assembly)
+        assembly.batch_done()
+        if assembly.complete:
+            self._conn.send(assembly.output(self._executor.peak_bytes()))
+
+
+Finish = Callable[[], Columns]
+
+
+def _raiser(error: Exception) -> Finish:
+    def finish() -> Columns:
+        raise error
+
+    return finish

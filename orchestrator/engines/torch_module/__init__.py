@@ -1,0 +1,1 @@
+"""The user's own torch.nn.Module, applied to rows on every GPU."""

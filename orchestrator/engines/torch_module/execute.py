@@ -1,0 +1,192 @@
+"""Runs the user's module on batches of rows, in the engine's process.
+
+Two methods a module may have beside `forward`:
+
+    def preprocess(self, rows: list[dict]) -> tuple of tensors
+        The arguments of forward from rows as they stand in the input; tensors are
+        moved to the GPU afterwards. Without it forward gets a tensor per input field.
+    def postprocess(self, output) -> list[dict]
+        The columns of every row, from what forward returned.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from orchestrator.engines import cuda
+from orchestrator.engines.base import Batch, Columns, EngineSpec, Loaded
+from orchestrator.engines.growth import Growth
+from orchestrator.engines.torch_module.outputs import Pending, join, pending
+from orchestrator.engines.torch_module.prepare import RowBatch
+from orchestrator.engines.torch_module.user_code import UserCode
+from orchestrator.engines.transfer import to_device
+from orchestrator.errors import Code, OrchError
+from orchestrator.scheduling.snapshot import DeviceKind
+
+_CPU_ROWS = 64
+_GPU_ROWS = 8192
+_FIRST_ROWS = 8
+
+
+class TorchExecutor:
+    """The user's module on its GPU."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        """Nothing is touched before `load`."""
+        self._spec = spec
+        self._device: torch.device
+        self._module: Any
+        self._dtype: torch.dtype
+        self._code = UserCode(spec.code)
+        self._most = _GPU_ROWS if spec.kind is DeviceKind.CUDA else _CPU_ROWS
+        self._growth = Growth(_FIRST_ROWS, self._most, spec.memory_bytes)
+
+    def load(self) -> Loaded:
+        """Import the module's file, make the module and put it on the GPU.
+
+        Raises:
+            OrchError: E102 the GPU does not start, E103 the module cannot be made,
+                E104 it needs more memory than was reserved.
+        """
+        started = time.monotonic()
+        self._device = cuda.open_device(self._spec)
+        try:
+            self._module = self._place(self._code.build(self._spec))
+        except (RuntimeError, MemoryError) as error:
+            if not cuda.is_out_of_memory(error):
+                raise
+            raise self._too_large() from error
+        tensors = [*self._module.parameters(), *self._module.buffers()]
+        floats = (t.dtype for t in tensors if t.is_floating_point())
+        self._dtype = next(floats, torch.float32)
+        on_gpu = self._device.type == "cuda"
+        return Loaded(
+            description=f"{self._spec.model.entry}, {str(self._dtype)[6:]}",
+            weights_bytes=sum(t.numel() * t.element_size() for t in tensors),
+            budget=self._most,
+            device=cuda.device_name(self._device),
+            gpu=cuda.gpu_uuid() if on_gpu else "",
+            seconds=time.monotonic() - started,
+        )
+
+    @torch.inference_mode()
+    def launch(self, batch: Batch) -> Callable[[], Columns]:
+        """Queue a batch, on a GPU in parts whose size the first batches find.
+
+        Raises:
+            OrchError: E401, the user's code raised, with their traceback, or its
+                output has not one value a row.
+        """
+        if not isinstance(batch, RowBatch):
+            raise TypeError(f"expected a RowBatch, got {type(batch).__name__}")
+        waits = [self._start(part) for part in self._parts(batch)]
+
+        @torch.inference_mode()
+        def result() -> Columns:
+            return join([wait() for wait in waits])
+
+        return result
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether this error means that the GPU had no memory left."""
+        return cuda.is_out_of_memory(error)
+
+    def trim(self) -> None:
+        """Give unused cached memory back."""
+        cuda.trim(self._device)
+
+    def peak_bytes(self) -> int:
+        """The most memory it has held on its GPU so far; 0 on a CPU device."""
+        return cuda.peak_bytes(self._device)
+
+    def _place(self, module: torch.nn.Module) -> torch.nn.Module:
+        dtype = self._spec.model.dtype
+        chosen = None if dtype == "auto" else getattr(torch, dtype)
+        module.eval().requires_grad_(requires_grad=False)
+        return module.to(self._device, chosen)
+
+    def _parts(self, batch: RowBatch) -> Iterator[RowBatch]:
+        start, count = 0, len(batch.rows)
+        while start < count:
+            size = self._most if self._device.type == "cpu" else self._growth.size
+            yield batch.part(start, start + size)
+            start += size
+
+    def _start(self, part: RowBatch) -> Pending:
+        if self._device.type == "cpu" or self._growth.done:
+            return self._forward(part)
+        return self._measured(part)
+
+    def _measured(self, part: RowBatch) -> Pending:
+        """Run it, wait, and learn from time and memory what size is best."""
+        size = len(part.rows)
+        cuda.synchronize(self._device)
+        started = time.monotonic()
+        try:
+            wait = self._forward(part)
+            cuda.synchronize(self._device)
+        except torch.OutOfMemoryError:
+            if not self._growth.overflow():
+                raise
+            self.trim()
+            halves = part.halves()
+            first, second = (self._forward(half) for half in halves)
+            return lambda: join([first(), second()])
+        if size == self._growth.size:
+            self._growth.record(time.monotonic() - started, self.peak_bytes())
+        return wait
+
+    def _forward(self, part: RowBatch) -> Pending:
+        try:
+            output = self._module(*self._inputs(part))
+        except (SystemExit, Exception) as error:
+            if self.is_out_of_memory(error):
+                raise
+            raise self._code.raised("forward", error) from error
+        if hasattr(self._module, "postprocess"):
+            return self._postprocess(output, len(part.rows))
+        return pending(output, len(part.rows))
+
+    def _postprocess(self, output: Any, rows: int) -> Pending:  # noqa: ANN401
+        def wait() -> Columns:
+            try:
+                records = self._module.postprocess(output)
+            except (SystemExit, Exception) as error:
+                if self.is_out_of_memory(error):
+                    raise
+                raise self._code.raised("postprocess", error) from error
+            return pending(records, rows)()
+
+        return wait
+
+    def _inputs(self, part: RowBatch) -> tuple[Any, ...]:
+        if not hasattr(self._module, "preprocess"):
+            return tuple(self._moved(column) for column in part.fields)
+        names = self._spec.fields
+        rows = [
+            dict(zip(names, v, strict=True)) for v in zip(*part.fields, strict=True)
+        ]
+        made = self._module.preprocess(rows)
+        inputs = made if isinstance(made, (tuple, list)) else (made,)
+        return tuple(self._moved(value) for value in inputs)
+
+    def _moved(self, value: Any) -> Any:  # noqa: ANN401 - arrays, tensors, lists
+        if isinstance(value, np.ndarray):
+            value = to_device(value, self._device)
+        if not isinstance(value, torch.Tensor):
+            return value
+        dtype = self._dtype if value.is_floating_point() else None
+        return value.to(self._device, dtype, non_blocking=True)
+
+    def _too_large(self) -> OrchError:
+        return OrchError.of(
+            Code.OUT_OF_GPU_MEMORY,
+            f"{self._spec.model.entry} does not fit into the memory reserved for it.",
+            facts=(f"reserved: {self._spec.memory_bytes} bytes",),
+            fix="Set resources.gpu_memory to more, or free memory on the GPU.",
+        )

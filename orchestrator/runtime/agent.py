@@ -1,0 +1,80 @@
+"""The node agent: one actor a node. Reads its GPUs and holds the node's zygote."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+
+from orchestrator.runtime.devices import read_devices
+from orchestrator.scheduling.snapshot import Gpu
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a node said of itself.
+
+    Attributes:
+        gpus: Its GPUs, read just now.
+        memory: Resident bytes of each engine process asked about, by pid; on a
+            GPU, NVML's owners say it.
+    """
+
+    gpus: tuple[Gpu, ...]
+
+
+class Agent:
+    """Runs on every node, with no CPU and no GPU of Ray's."""
+
+    def __init__(self, node_id: str, node: str) -> None:
+        self._node_id = node_id
+        self._node = node
+        self._folder = Path(tempfile.mkdtemp(prefix="orch-agent-"))
+        self._zygote = self._start_zygote()
+
+    @ray.method
+    def report(self) -> Report:
+        """Read the node's GPUs now."""
+        return Report(tuple(read_devices(self._node_id, self._node)))
+
+    @ray.method
+    def zygote(self) -> str:
+        """The socket from which engines are forked; restarts a dead zygote."""
+        if self._zygote.poll() is not None:
+            self._zygote = self._start_zygote()
+        return str(self._socket)
+
+    @ray.method
+    def pid(self) -> int:
+        """The agent's process, to see whether it is alive."""
+        return os.getpid()
+
+    @property
+    def _socket(self) -> Path:
+        return self._folder / "zygote"
+
+    def _start_zygote(self) -> subprocess.Popen[bytes]:
+        self._socket.unlink(missing_ok=True)
+        log = (self._folder / "zygote.log").open("ab")
+        with log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "orchestrator.engines.zygote", self._socket],
+                # Its end of this pipe closes with us: then the zygote goes too.
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
+
+    def __ray_shutdown__(self) -> None:
+        """Let the zygote go with us when Ray ends the actor in good order."""
+        with suppress(OSError):
+            self._zygote.terminate()
+
+
+AgentActor = ray.remote(Agent)

@@ -1,0 +1,241 @@
+"""Keeps every replica fed and brings the parts home: the runner's inner loop.
+
+One thread hands out chunks and takes results; no replica ever waits for the disk,
+because parts are written by threads of their own. A replica that dies gives its
+chunks back, and they run elsewhere.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from orchestrator.data.reader import Reader
+from orchestrator.data.rows import Chunk
+from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.runtime.progress import Progress
+from orchestrator.runtime.replica import ChunkResult
+from orchestrator.runtime.reuse import Reuse
+from orchestrator.runtime.sizing import MAX_BYTES, ChunkSizer
+
+MAX_DEATHS = 3
+"""Replicas that may die over one chunk before the job is given up."""
+WRITERS = 2
+MAX_UNWRITTEN = 8
+"""Parts that may wait for the disk; then no new chunks are handed out."""
+
+
+class ReplicaPort(Protocol):
+    """The door to one replica."""
+
+    name: str
+
+    def run(self, chunk: Chunk) -> Future[ChunkResult]:
+        """Start one chunk; the future fails with OrchError if the replica dies."""
+        ...
+
+
+class PartSink(Protocol):
+    """Where finished chunks go."""
+
+    def write(self, chunk: Chunk, part: ChunkResult | None) -> None:
+        """Put one part on disk, durably; `None`: every row of it was reused."""
+        ...
+
+
+@dataclass(slots=True)
+class _Feed:
+    """One replica, as the loop sees it."""
+
+    port: ReplicaPort
+    in_flight: int = 0
+    last: float = 0.0
+    sizer: ChunkSizer = field(default_factory=ChunkSizer)
+
+
+@dataclass(slots=True)
+class _Task:
+    """A chunk on its way, and how many replicas died over it."""
+
+    chunk: Chunk
+    deaths: int = 0
+
+
+class Gather:
+    """Takes every chunk of the input through some replica, exactly once to disk."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        sink: PartSink,
+        reuse: Reuse,
+        progress: Progress,
+        depth: int,
+    ) -> None:
+        self._reader = reader
+        self._sink = sink
+        self._reuse = reuse
+        self._progress = progress
+        self._depth = depth
+        self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._feeds: dict[str, _Feed] = {}
+        self._again: deque[_Task] = deque()
+        self._writing = 0
+        self._exhausted = False
+        self._stopping = False
+        self._force = False
+        self._handed = 0
+        self._fault: Fault | None = None
+        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
+
+    def add(self, port: ReplicaPort) -> None:
+        """Feed one more replica; a name seen before is its new life."""
+        self._events.put(lambda: self._add(port))
+
+    def stop(self, *, force: bool) -> None:
+        """Hand out nothing more; with `force` do not wait for chunks in flight."""
+        self._events.put(lambda: self._stop(force=force))
+
+    def run(self) -> bool:
+        """Loop until every row is on disk.
+
+        Returns:
+            Whether it was stopped before that.
+
+        Raises:
+            OrchError: A chunk cannot be done, or the disk refuses it.
+        """
+        with self._writers:
+            while not self._at_rest():
+                self._events.get()()
+                self._feed_all()
+        if self._fault is not None:
+            raise OrchError((self._fault,))
+        return self._stopping
+
+    def _at_rest(self) -> bool:
+        if self._writing:
+            return False
+        if self._fault is not None or (self._stopping and self._force):
+            return True
+        if self._in_flight():
+            return False
+        return self._stopping or (self._exhausted and not self._again)
+
+    def _in_flight(self) -> int:
+        return sum(feed.in_flight for feed in self._feeds.values())
+
+    def _add(self, port: ReplicaPort) -> None:
+        self._feeds[port.name] = _Feed(port, last=time.monotonic())
+
+    def _stop(self, *, force: bool) -> None:
+        self._stopping = True
+        self._force = self._force or force
+
+    def _feed_all(self) -> None:
+        # One chunk each in turn: the first chunks spread over all replicas.
+        hungry = True
+        while hungry and not self._stopping and self._fault is None:
+            hungry = False
+            for feed in self._feeds.values():
+                if feed.in_flight < self._depth and self._writing < MAX_UNWRITTEN:
+                    hungry = self._feed(feed) or hungry
+
+    def _feed(self, feed: _Feed) -> bool:
+        task = self._again.popleft() if self._again else self._next(feed)
+        if task is None:
+            return False
+        feed.in_flight += 1
+        future = feed.port.run(task.chunk)
+        future.add_done_callback(
+            lambda done: self._events.put(lambda: self._returned(feed, task, done))
+        )
+        return True
+
+    def _next(self, feed: _Feed) -> _Task | None:
+        """The next chunk that has rows left to run."""
+        while not self._exhausted:
+            rows = feed.sizer.rows(self._rest(), len(self._feeds))
+            try:
+                chunk = self._reader.next_chunk(rows, MAX_BYTES)
+            except OrchError as error:
+                self._fault = error.fault
+                return None
+            if chunk is None:
+                self._exhausted = True
+                return None
+            self._handed += chunk.rows
+            chunk = self._reuse.mark(chunk)
+            if len(chunk.skip) < chunk.rows:
+                return _Task(chunk)
+            self._write(chunk, None, "")
+        return None
+
+    def _rest(self) -> float | None:
+        """Rows not handed out yet, by the bytes they take."""
+        read, total = self._reader.bytes_read, self._reader.bytes_total
+        if not read or not self._handed:
+            return None
+        return self._handed * (total - read) / read
+
+    def _returned(self, feed: _Feed, task: _Task, done: Future[ChunkResult]) -> None:
+        feed.in_flight -= 1
+        error = done.exception()
+        if error is None:
+            now = time.monotonic()
+            feed.sizer.observe(task.chunk.rows - len(task.chunk.skip), now - feed.last)
+            feed.last = now
+            self._write(task.chunk, done.result(), feed.port.name)
+            return
+        self._died(feed, task, error)
+
+    def _died(self, feed: _Feed, task: _Task, error: BaseException) -> None:
+        fault = _fault_of(error)
+        if self._feeds.get(feed.port.name) is feed:
+            del self._feeds[feed.port.name]
+            self._progress.lost(feed.port.name, fault)
+        task.deaths += 1
+        if task.deaths >= MAX_DEATHS:
+            first = task.chunk.first_row
+            self._fault = Fault(
+                fault.code,
+                f"rows {first} to {first + task.chunk.rows - 1} ended "
+                f"{MAX_DEATHS} replicas, the last one so: {fault.message}",
+                fault.facts,
+                "look at these rows; finished rows are kept",
+            )
+        self._again.append(task)
+
+    def _write(self, chunk: Chunk, part: ChunkResult | None, replica: str) -> None:
+        self._writing += 1
+        written = self._writers.submit(self._sink.write, chunk, part)
+        written.add_done_callback(
+            lambda done: self._events.put(
+                lambda: self._written(chunk, part, replica, done)
+            )
+        )
+
+    def _written(
+        self, chunk: Chunk, part: ChunkResult | None, replica: str, done: Future[None]
+    ) -> None:
+        self._writing -= 1
+        error = done.exception()
+        if error is not None:
+            self._fault = _fault_of(error)
+            return
+        reused = len(chunk.skip)
+        ok, failed, peak = (0, 0, 0)
+        if part is not None:
+            ok, failed, peak = part.ok, len(part.failures), part.peak_bytes
+        self._progress.part(ok + reused, failed, reused, replica, peak)
+
+
+def _fault_of(error: BaseException) -> Fault:
+    if isinstance(error, OrchError):
+        return error.fault
+    return Fault(Code.RUNNER_LOST, f"{type(error).__name__}: {error}")

@@ -1,0 +1,221 @@
+"""Ray's own processes on this machine: started by us, known by pid, stopped by pid.
+
+`ray stop` is never used: it ends every Ray on the host, other people's included.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from orchestrator.errors import Code, OrchError
+from orchestrator.runtime.devices import usable_cores
+
+START_TIMEOUT_S = 120.0
+HEAD_FILE = "head.json"
+WORKER_FILE = "worker.json"
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A Ray head that we started.
+
+    Attributes:
+        pid: The process that holds all of Ray on this machine together.
+        created: Its start time, so that a reused pid is not taken for it.
+        address: `host:port` for other nodes and drivers.
+        dashboard: URL of the dashboard.
+        temp: Ray's folder for this cluster.
+    """
+
+    pid: int
+    created: float
+    address: str
+    dashboard: str
+    temp: str
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        process = self._process()
+        return process is not None and process.status() != psutil.STATUS_ZOMBIE
+
+    def stop(self, timeout_s: float = 15.0) -> None:
+        """End it and all that belongs to it; returns when they are gone."""
+        process = self._process()
+        if process is None:
+            return
+        family = [process, *process.children(recursive=True)]
+        with suppress(psutil.Error):
+            process.send_signal(signal.SIGTERM)
+        _gone, alive = psutil.wait_procs(family, timeout=timeout_s)
+        for left in alive:
+            with suppress(psutil.Error):
+                left.kill()
+        psutil.wait_procs(alive, timeout=5)
+
+    def _process(self) -> psutil.Process | None:
+        with suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.created) < 1:
+                return process
+        return None
+
+
+def ray_environment(token: Path) -> dict[str, str]:
+    """The environment of everything of Ray's that we start or connect with."""
+    return {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        "RAY_DEDUP_LOGS": "0",
+        # A dead node is noticed after three seconds, not after a minute.
+        "RAY_health_check_period_ms": "1000",
+        "RAY_health_check_timeout_ms": "1000",
+        "RAY_health_check_failure_threshold": "3",
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        # Actors without a GPU see none (RAY.md 9.2).
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    }
+
+
+def make_token(path: Path) -> str:
+    """The secret in this file, made first if it is not there; mode 0600."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+    return path.read_text().strip()
+
+
+def start_head(state: Path, ip: str = LOOPBACK, port: int = 0) -> Head:
+    """Start Ray's head on this machine and wait until it serves.
+
+    Args:
+        state: Folder of the token, the log, and of `head.json`.
+        ip: Address at which other nodes reach this machine.
+        port: Of Ray; 0 takes 6379, or a free one if that is taken.
+
+    Raises:
+        OrchError: E302, it did not come up; with the end of its log.
+    """
+    temp = Path(tempfile.mkdtemp(prefix="orch-ray-"))
+    port, dashboard_port = port or free_port(6379), free_port(8265)
+    command = [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+        f"--node-ip-address={ip}",
+        f"--port={port}",
+        f"--temp-dir={temp}",
+        f"--num-cpus={usable_cores()}",
+        "--include-dashboard=true",
+        "--dashboard-host=127.0.0.1",
+        f"--dashboard-port={dashboard_port}",
+        "--disable-usage-stats",
+    ]
+    log = state / "logs" / "ray-head.log"
+    process = spawn(command, log, ray_environment(state / "ray_token"))
+    # Ray writes this file once it serves.
+    address = wait_for_text(process, temp / "ray_current_cluster", ":", log)
+    head = Head(
+        process.pid,
+        psutil.Process(process.pid).create_time(),
+        address,
+        f"http://127.0.0.1:{dashboard_port}",
+        str(temp),
+    )
+    (state / HEAD_FILE).write_text(json.dumps(asdict(head)))
+    return head
+
+
+def start_worker(folder: Path, token: Path, address: str, ip: str) -> Head:
+    """Start Ray on this machine as a worker of the head at `address`.
+
+    Raises:
+        OrchError: E302, it did not join; with the end of its log.
+    """
+    command = [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block"),
+        f"--address={address}",
+        f"--node-ip-address={ip}",
+        f"--num-cpus={usable_cores()}",
+        "--disable-usage-stats",
+    ]
+    log = folder / "logs" / "ray-worker.log"
+    log.unlink(missing_ok=True)
+    process = spawn(command, log, ray_environment(token))
+    wait_for_text(process, log, "Ray runtime started", log)
+    created = psutil.Process(process.pid).create_time()
+    worker = Head(process.pid, created, address, "", "")
+    (folder / WORKER_FILE).write_text(json.dumps(asdict(worker)))
+    return worker
+
+
+def read_head(state: Path, name: str = HEAD_FILE) -> Head | None:
+    """The Ray that was started from this state folder, if it still runs."""
+    try:
+        head = Head(**json.loads((state / name).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return head if head.alive() else None
+
+
+def spawn(
+    command: list[str], log: Path, extra: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a process that outlives us, its output in a log."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            env={**os.environ, **extra},
+        )
+
+
+def wait_for_text(
+    process: subprocess.Popen[bytes], file: Path, text: str, log: Path
+) -> str:
+    """What stands in `file` once `text` does, unless the process ends first.
+
+    Raises:
+        OrchError: E302, it ended or took too long; with the end of its log.
+    """
+    for _ in range(int(START_TIMEOUT_S / 0.05)):
+        if file.exists() and text in (found := file.read_text(errors="replace")):
+            return found.strip()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+            break
+    process.kill()
+    tail = tuple(log.read_text(errors="replace").splitlines()[-8:])
+    raise OrchError.of(
+        Code.CONTROLLER_UNREACHABLE,
+        "Ray did not start on this machine",
+        facts=(f"log: {log}", *tail),
+        fix="read the log; `orch down` clears what an earlier start left",
+    )
+
+
+def free_port(preferred: int) -> int:
+    """This port of the loopback, or any free one if it is taken."""
+    for port in (preferred, 0):
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise OrchError.of(Code.CONTROLLER_UNREACHABLE, "no free port on this machine")

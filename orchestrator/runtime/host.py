@@ -1,0 +1,91 @@
+"""Connects to a Ray and brings the controller's actor up in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from orchestrator.errors import Code, OrchError
+from orchestrator.runtime.cluster import NAMESPACE
+from orchestrator.runtime.head import make_token, ray_environment
+from orchestrator.runtime.translate import translated
+
+CONTROLLER = "orch:controller"
+START_TIMEOUT_S = 60.0
+
+
+def connect(state: Path, address: str) -> None:
+    """Connect this process to the Ray at `address`, with the token of `state`.
+
+    Raises:
+        OrchError: E302, nobody answers there, or the token is not theirs.
+    """
+    token = state / "ray_token"
+    make_token(token)
+    os.environ.update(ray_environment(token))
+    # A left-over RAY_ADDRESS would silently lead elsewhere.
+    os.environ.pop("RAY_ADDRESS", None)
+    with translated(Code.CONTROLLER_UNREACHABLE, f"the Ray at {address}"):
+        try:
+            ray.init(
+                address=address,
+                namespace=NAMESPACE,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
+        except (ConnectionError, RuntimeError) as error:
+            raise OrchError.of(
+                Code.CONTROLLER_UNREACHABLE,
+                f"the Ray at {address} does not answer: {error}",
+                fix="`orch down`, then `orch up`",
+            ) from error
+
+
+def start_controller(controller: type, state: Path) -> str:
+    """Start the controller's actor, or find it; returns its URL.
+
+    Args:
+        controller: The class; its constructor takes the state folder.
+        state: That folder.
+
+    Raises:
+        OrchError: E302, it does not come up.
+    """
+    head = next(n for n in ray.nodes() if "node:__internal_head__" in n["Resources"])  # type: ignore[no-untyped-call]
+    with translated(Code.CONTROLLER_UNREACHABLE, "the controller did not start"):
+        actor = (
+            ray.remote(controller)
+            .options(
+                name=CONTROLLER,
+                namespace=NAMESPACE,
+                lifetime="detached",
+                get_if_exists=True,
+                num_cpus=0,
+                max_restarts=-1,
+                max_concurrency=4,
+                scheduling_strategy=NodeAffinitySchedulingStrategy(
+                    head["NodeID"], soft=False
+                ),
+                runtime_env={"env_vars": _inherited(os.environ)},
+            )
+            .remote(str(state))
+        )
+        url: str = ray.get(actor.url.remote(), timeout=START_TIMEOUT_S)
+        return url
+
+
+def stop_controller() -> None:
+    """End the controller's actor and all of ours, as they would with Ray."""
+    with suppress(ValueError, RayError):
+        ray.kill(ray.get_actor(CONTROLLER, namespace=NAMESPACE))
+
+
+def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the controller must know of the environment it was started from."""
+    return {k: v for k, v in environment.items() if k.startswith(("ORCH_", "HF_"))}

@@ -1,0 +1,82 @@
+"""Why a plan is what it is, in a sentence with numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.scheduling.plan import Demand, Placement, Reason, Refusal
+from orchestrator.scheduling.snapshot import DeviceKind
+from orchestrator.units import format_gib
+
+_NAMED = 4
+"""GPUs that are named before the rest is counted."""
+
+
+def noun(kind: DeviceKind, count: int) -> str:
+    """`GPU`, `GPUs`, `CPU device` or `CPU devices`."""
+    word = "GPU" if kind == DeviceKind.CUDA else "CPU device"
+    return word if count == 1 else f"{word}s"
+
+
+def plan_reason(
+    demand: Demand,
+    placements: Sequence[Placement],
+    refusals: Sequence[Refusal],
+    spare: int,
+) -> str:
+    """Why these GPUs.
+
+    Args:
+        demand: What one replica asks for.
+        placements: The plan's, one or more.
+        refusals: The GPUs that cannot take a replica.
+        spare: How many more could have taken one.
+    """
+    kind = placements[0].gpu.kind
+    clauses = [_choice(demand, placements)]
+    if kind == DeviceKind.CPU:
+        clauses.insert(0, "no GPU was found on this cluster, so it runs on CPUs")
+    if spare:
+        more = f"{spare} more {noun(kind, spare)} could take one"
+        clauses.append(f"{more}, but the job asks for at most {demand.maximum}")
+    if refusals:
+        clauses.append(f"left out: {_left_out(refusals)}")
+    return "; ".join(clauses)
+
+
+def _choice(demand: Demand, placements: Sequence[Placement]) -> str:
+    one = noun(placements[0].gpu.kind, 1)
+    if demand.whole:
+        return (
+            "how much memory the model needs is not known, "
+            f"so each replica gets a {one} whole"
+        )
+    need, free = format_gib(demand.reserve_bytes), _free(placements)
+    fits = f"the model fits on one {one} ({need} of {free} GiB free)"
+    if len(placements) == 1:
+        return fits
+    return f"{fits}, so a copy on each gives the most rows/s"
+
+
+def _free(placements: Sequence[Placement]) -> str:
+    frees = sorted(placement.free_bytes for placement in placements)
+    least, most = format_gib(frees[0]), format_gib(frees[-1])
+    return least if least == most else f"{least} to {most}"
+
+
+def _left_out(refusals: Sequence[Refusal]) -> str:
+    named = [f"{r.gpu.name} ({_short(r)})" for r in refusals[:_NAMED]]
+    rest = len(refusals) - len(named)
+    return ", ".join([*named, f"and {rest} more"] if rest else named)
+
+
+def _short(refusal: Refusal) -> str:
+    match refusal.reason:
+        case Reason.EXCLUDED | Reason.UNHEALTHY:
+            return refusal.detail
+        case Reason.TOO_SMALL:
+            return f"too small: {format_gib(refusal.gpu.total_bytes)} GiB"
+        case Reason.BUSY:
+            return "busy with another job"
+        case Reason.FOREIGN_USE:
+            return f"only {format_gib(refusal.available_bytes)} GiB available"

@@ -1,0 +1,127 @@
+"""Do the files that a job file names exist? Asked before anything is queued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from glob import has_magic, iglob
+from pathlib import Path
+
+from orchestrator.errors import Code, Fault
+from orchestrator.spec.document import Document, Loc
+from orchestrator.spec.loaded import LoadedJob
+from orchestrator.spec.override import apply_overrides
+from orchestrator.spec.reader import read_document
+from orchestrator.spec.source import Source
+from orchestrator.spec.suggest import did_you_mean
+from orchestrator.spec.words import path_text, plain
+
+
+def check_files(loaded: LoadedJob) -> list[Fault]:
+    """An E204 for every file the job names that is not there, with its place.
+
+    Looked for: the input, the module of `entry` beside the job file, and a model that
+    is written as a folder. Hub ids and packages are not looked up.
+    """
+    missing = [*_input(loaded), *_entry(loaded), *_model(loaded)]
+    if not missing:
+        return []
+    document = _document(loaded)
+    for loc, message, fix in missing:
+        document.add(Code.FILE_NOT_FOUND, message, document.value_span(loc), fix)
+    return list(document.sorted_faults())
+
+
+def is_folder_name(model: str) -> bool:
+    """Whether a model's id can only be a folder, not a hub's `org/name`."""
+    if model.startswith("package:"):
+        return False
+    return model.startswith((".", "/", "~", "\\")) or model.strip("/").count("/") > 1
+
+
+def _document(loaded: LoadedJob) -> Document:
+    source = Source.of(str(loaded.path), loaded.text)
+    document = read_document(source, loaded.text)
+    apply_overrides(document, loaded.overrides)
+    document.faults.clear()
+    return document
+
+
+def _input(loaded: LoadedJob) -> Iterator[tuple[Loc, str, str]]:
+    loc, written = ("input", "path"), loaded.job.input.path
+    path = _resolved(loaded.folder, written)
+    if _is_file(path):
+        return
+    name = f"{path_text(loc)} '{plain(written)}'"
+    if _is_dir(path):
+        fix = f"Name its files: {plain(written.rstrip('/'))}/*.jsonl"
+        yield loc, f"{name} is a folder", fix
+    elif not has_magic(written):
+        yield loc, f"{name} does not exist{_similar(path)}", _looked_in(path)
+    elif not _matches(loaded.folder, written):
+        yield loc, f"{name} matches no file", _looked_in(path)
+
+
+def _entry(loaded: LoadedJob) -> Iterator[tuple[Loc, str, str]]:
+    if loaded.job.model.entry is None:
+        return
+    module = loaded.job.model.entry.partition(":")[0]
+    stem = loaded.folder.joinpath(*module.split("."))
+    path = stem.with_name(f"{stem.name}.py")
+    if not _is_file(path) and not _is_file(stem / "__init__.py"):
+        name = f"{path_text(('model', 'entry'))} '{plain(loaded.job.model.entry)}'"
+        shown = path.relative_to(loaded.folder)
+        message = f"{name} needs {shown} beside the job file, and there is none"
+        yield ("model", "entry"), message + _similar(path), _looked_in(path)
+
+
+def _model(loaded: LoadedJob) -> Iterator[tuple[Loc, str, str]]:
+    model = loaded.job.model.id
+    if model is None or not is_folder_name(model):
+        return
+    path = _resolved(loaded.folder, model)
+    if not _is_dir(path):
+        what = "is a file, not a folder" if _is_file(path) else "does not exist"
+        name = f"{path_text(('model', 'id'))} '{plain(model)}'"
+        yield ("model", "id"), f"{name} {what}{_similar(path)}", _looked_in(path)
+
+
+def _resolved(folder: Path, written: str) -> Path:
+    # There may be no such user as in `~user/x`.
+    with suppress(RuntimeError):
+        return folder / Path(written).expanduser()
+    return folder / written
+
+
+def _matches(folder: Path, pattern: str) -> bool:
+    # Path.glob takes neither absolute patterns nor `a**`.
+    wanted = str(_resolved(Path(), pattern))
+    found = iglob(wanted, root_dir=folder, recursive=True)  # noqa: PTH207
+    return any(_is_file(folder / name) for name in found)
+
+
+def _is_file(path: Path) -> bool:
+    with suppress(OSError, ValueError):
+        return path.is_file()
+    return False
+
+
+def _is_dir(path: Path) -> bool:
+    with suppress(OSError, ValueError):
+        return path.is_dir()
+    return False
+
+
+def _looked_in(path: Path) -> str:
+    """Where a relative path leads: the nearest folder that is there."""
+    folder = next((parent for parent in path.parents if _is_dir(parent)), path.parent)
+    return f"Looked in {folder.absolute()}; relative paths start at the job file."
+
+
+def _similar(path: Path) -> str:
+    """A hint at a neighbour with nearly that name."""
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return ""
+    return did_you_mean(path.name, [name for name in names if name != path.name])

@@ -1,0 +1,1 @@
+"""Stand-ins for the controller's start, stop and plan programs."""
