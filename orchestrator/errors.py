@@ -126,7 +126,7 @@ class Fault:
         )
 
 
-@dataclass
+@dataclass(unsafe_hash=True)
 class OrchError(Exception):
     """Raised for everything a user should read about; carries the faults."""
 

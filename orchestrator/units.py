@@ -12,7 +12,7 @@ TIB = 1 << 40
 
 # Digits are bounded, and amounts fit 64 bits: a slip must not overflow later on.
 _MEMORY = re.compile(
-    r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*(?:([KMGT])(?:i?B)?|B)", re.IGNORECASE
+    r"([0-9]{1,19}(?:\.[0-9]{1,9})?)\s*(?:([KMGT])(?:i?B)?|B)", re.IGNORECASE
 )
 _LARGEST = (1 << 63) - 1
 _SCALE = {None: 1, "K": KIB, "M": MIB, "G": GIB, "T": TIB}

@@ -20,17 +20,13 @@ def command(session: Session) -> int:
     """Stop the controller and the Ray it started.
 
     Processes are stopped by their ids; any other Ray on this machine is left alone.
-    Jobs that run are stopped with it; their finished rows are kept.
+    Jobs that are not finished go on at the next start; no finished row runs again.
     """
-    said: list[str] = []
-
-    def hear(line: str) -> None:
-        said.append(line)
-        session.progress(line)
-
-    stop(session.folder, hear)
+    stopped = stop(session.folder, session.progress)
     if session.as_json:
-        session.answer("down", {"stopped": said})
-    elif not said:
+        session.answer("down", {"stopped": stopped})
+    for what in stopped:
+        session.talk.say(f"stopped {what}")
+    if not stopped:
         session.talk.say("nothing was running")
     return 0

@@ -22,9 +22,7 @@ def read_job(file: str, overrides: tuple[str, ...]) -> LoadedJob:
     """
     if file != STDIN:
         return load_job(Path(file), overrides)
-    return load_job_text(
-        _stdin_text(), "stdin", folder=Path.cwd(), overrides=overrides
-    )
+    return load_job_text(_stdin_text(), "stdin", folder=Path.cwd(), overrides=overrides)
 
 
 def _stdin_text() -> str:
@@ -42,8 +40,7 @@ def overrides_of(
     """`--set`, `--name` and `--output` as one list of `path=value`."""
     more = [] if name is None else [f"name={json.dumps(name)}"]
     if output is not None:
-        # Typed at a prompt it means here, not beside the job file.
-        more.append(f"output.path={json.dumps(str(Path(output).absolute()))}")
+        more.append(f"output.path={json.dumps(output)}")
     return (*settings, *more)
 
 

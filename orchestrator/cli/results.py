@@ -75,8 +75,8 @@ def _results(job: JobView) -> Path:
     if job.results is None:
         raise OrchError.of(
             Code.WRONG_STATE,
-            f"job {job.id} is {job.state} and has no results file yet",
-            fix=f"orch wait {job.id}",
+            f"job {job.id} is {job.state} and has no results file",
+            fix=f"orch {'status' if job.state.final else 'wait'} {job.id}",
         )
     return _there(Path(job.results))
 

@@ -16,18 +16,15 @@ from orchestrator.render.table import pairs
     epilog="""\b
 Examples:
   orch up
-  orch up --config cluster.yaml
-  orch up --address 10.0.0.5:6379     on a Ray cluster that is there""",
+  orch up --config cluster.yaml""",
 )
 @click.option(
     "--config", type=click.Path(exists=True, dir_okay=False), help="A cluster.yaml."
 )
-@click.option("--address", help="Use the Ray cluster at this address.")
 @with_session
-def command(session: Session, *, config: str | None, address: str | None) -> int:
+def command(session: Session, *, config: str | None) -> int:
     """Start Ray and the controller, and say where they are."""
-    given = (("--config", config), ("--address", address))
-    options = [part for name, value in given if value for part in (name, value)]
+    options = [] if config is None else ["--config", config]
     said: list[str] = []
 
     def hear(line: str) -> None:

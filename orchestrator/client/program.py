@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from orchestrator.errors import Code, Fault, OrchError
 OnLine = Callable[[str], None]
 """Takes a line of what a program says while it works."""
 
+_LOG_LINE = re.compile(r"\[?\d{4}-\d\d-\d\d |\(\w+ pid=|WARNING")
+"""What libraries log of themselves: kept for a failure, not for people to read."""
 _LAST_WORDS_SECONDS = 1.0
 _KEPT_LINES = 10
 
@@ -39,7 +42,7 @@ def run_program(
     Args:
         name: The program's module.
         folder: The state folder.
-        on_line: Hears every line the program writes to stderr.
+        on_line: Hears the lines the program writes to stderr, logs left out.
         options: Further arguments.
         stdin: What it reads.
         inherited: File descriptors it keeps open, such as a lock's.
@@ -81,7 +84,8 @@ def _hear(process: subprocess.Popen[str], on_line: OnLine) -> list[str]:
     def read(pipe: IO[str]) -> None:
         for line in pipe:
             heard.append(line.rstrip())
-            on_line(heard[-1])
+            if not _LOG_LINE.match(line):
+                on_line(heard[-1])
 
     reader = threading.Thread(target=read, args=(process.stderr,), daemon=True)
     reader.start()

@@ -12,6 +12,9 @@ from orchestrator.spec.job import Job
 def job_request(job: Job, *, path: str, folder: Path, text: str) -> dict[str, Any]:
     """The body of POST /v1/jobs and /v1/plan.
 
+    The output folder is seen from where the user is; the controller is elsewhere,
+    so it gets the absolute path.
+
     Args:
         job: The job, with all overrides in it.
         path: The file it came from, for messages.
@@ -22,8 +25,10 @@ def job_request(job: Job, *, path: str, folder: Path, text: str) -> dict[str, An
         OrchError: E203, the code beside the job file is too large.
     """
     code = snapshot_code(folder) if job.model.entry is not None else {}
+    spec = job.model_dump(mode="json")
+    spec["output"]["path"] = str(Path(job.output.path).expanduser().absolute())
     return {
-        "spec": job.model_dump(mode="json"),
+        "spec": spec,
         "source": {"path": path, "folder": str(folder), "text": text},
         "code": code,
     }

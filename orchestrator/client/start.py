@@ -53,12 +53,13 @@ def connect_or_start(
     return client or Client.connect(folder)
 
 
-def stop(folder: Path, on_line: OnLine, *, package: str = PROGRAMS) -> None:
-    """Stop the controller and its Ray, if they run; `on_line` hears of each."""
+def stop(folder: Path, on_line: OnLine, *, package: str = PROGRAMS) -> list[str]:
+    """Stop the controller and its Ray, if they run; what was stopped."""
     if not folder.is_dir():
-        return
+        return []
     with _alone(folder) as lock:
-        run_program("stop", folder, on_line, inherited=(lock,), package=package)
+        said = run_program("stop", folder, on_line, inherited=(lock,), package=package)
+    return said.splitlines()
 
 
 def plan_alone(

@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from orchestrator.controller.api import make_app
+from orchestrator.controller.api import Api
 from orchestrator.controller.core import Core, now
 from orchestrator.controller.service import Service
 from orchestrator.controller.store import Store
@@ -31,13 +31,8 @@ class Controller:
         core = Core(Store(state / "orch.db"), Cluster(state / "logs"), state)
         self._service = Service(core)
         self._wire = _listen(state)
-        app = make_app(
-            self._service,
-            core.changes,
-            make_token(state / "token"),
-            self._health(),
-            core.loop.stop,
-        )
+        api = Api(self._service, core.changes, self._health(), core.loop.stop)
+        app = api.app(make_token(state / "token"))
         config = uvicorn.Config(app, log_level="warning", access_log=False)
         server = uvicorn.Server(config)
         for target, name in (

@@ -33,85 +33,102 @@ _STATUS = {
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(
-    service: Service,
-    changes: Changes,
-    token: str,
-    health: dict[str, Any],
-    shutdown: Callable[[], None],
-) -> Starlette:
-    """The API of this service.
+class Api:
+    """The endpoints. Each hands over to a thread: the service may wait for the loop."""
 
-    Args:
-        service: What answers.
-        changes: Wakes calls that wait for a job.
-        token: What every call must carry.
-        health: The constant part of /v1/health.
-        shutdown: Called when the API is told to shut down.
-    """
+    def __init__(
+        self,
+        service: Service,
+        changes: Changes,
+        health: dict[str, Any],
+        shutdown: Callable[[], None],
+    ) -> None:
+        """Serve this service.
 
-    async def get_health(_request: Request) -> Response:
-        nodes = await run_in_threadpool(service.nodes)
-        return JSONResponse({**health, "nodes": nodes})
+        Args:
+            service: What answers.
+            changes: Wakes calls that wait for a job.
+            health: The constant part of /v1/health.
+            shutdown: Called when the API is told to shut down.
+        """
+        self._service = service
+        self._changes = changes
+        self._health = health
+        self._shutdown = shutdown
 
-    async def post_job(request: Request) -> Response:
+    def app(self, token: str) -> Starlette:
+        """The application; every call must carry this token."""
+
+        def route(path: str, handler: Handler, method: str = "GET") -> Route:
+            return Route(path, _guarded(handler, token), methods=[method])
+
+        return Starlette(
+            routes=[
+                route("/v1/health", self.health),
+                route("/v1/jobs", self.jobs),
+                route("/v1/jobs", self.submit, "POST"),
+                route("/v1/plan", self.plan, "POST"),
+                route("/v1/jobs/{job}", self.job),
+                route("/v1/jobs/{job}/cancel", self.cancel, "POST"),
+                route("/v1/gpus", self.gpus),
+                route("/v1/shutdown", self.shutdown, "POST"),
+            ]
+        )
+
+    async def health(self, _request: Request) -> Response:
+        """Who this is."""
+        nodes = await run_in_threadpool(self._service.nodes)
+        return JSONResponse({**self._health, "nodes": nodes})
+
+    async def submit(self, request: Request) -> Response:
+        """Accept a job."""
         body = await _body(request)
-        view = await run_in_threadpool(service.submit, body)
+        view = await run_in_threadpool(self._service.submit, body)
         return JSONResponse({"job": view}, 201)
 
-    async def post_plan(request: Request) -> Response:
+    async def plan(self, request: Request) -> Response:
+        """What would happen, without doing it."""
         body = await _body(request)
-        answer = await run_in_threadpool(service.plan, body)
+        answer = await run_in_threadpool(self._service.plan, body)
         kind = "plan" if isinstance(answer, Plan) else "diagnosis"
         return JSONResponse({kind: answer.to_json()})
 
-    async def get_jobs(request: Request) -> Response:
+    async def jobs(self, request: Request) -> Response:
+        """The newest jobs."""
         final = request.query_params.get("all") == "1"
-        views = await run_in_threadpool(lambda: service.views(final=final))
+        views = await run_in_threadpool(lambda: self._service.views(final=final))
         return JSONResponse({"jobs": views})
 
-    async def get_job(request: Request) -> Response:
+    async def job(self, request: Request) -> Response:
+        """One job; with `after` and `wait`, when it is newer than that version."""
         job = _job_id(request)
         after = _number(request, "after", -1)
         wait_s = min(_number(request, "wait", 0), MAX_WAIT_S)
-        event = changes.listen(job)
+        event = self._changes.listen(job)
         try:
-            view = await run_in_threadpool(service.view, job)
+            view = await run_in_threadpool(self._service.view, job)
             if wait_s > 0 and view["version"] <= after:
                 await _wait(event, wait_s)
-                view = await run_in_threadpool(service.view, job)
+                view = await run_in_threadpool(self._service.view, job)
         finally:
-            changes.forget(job, event)
+            self._changes.forget(job, event)
         return JSONResponse({"job": view})
 
-    async def post_cancel(request: Request) -> Response:
+    async def cancel(self, request: Request) -> Response:
+        """Ask a job to end."""
         job = _job_id(request)
         force = bool((await _body(request)).get("force"))
-        view = await run_in_threadpool(lambda: service.cancel(job, force=force))
+        view = await run_in_threadpool(lambda: self._service.cancel(job, force=force))
         return JSONResponse({"job": view})
 
-    async def get_gpus(_request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(service.gpus))
+    async def gpus(self, _request: Request) -> Response:
+        """Every GPU and what is promised on it."""
+        return JSONResponse(await run_in_threadpool(self._service.gpus))
 
-    async def post_shutdown(_request: Request) -> Response:
-        shutdown()
+    async def shutdown(self, _request: Request) -> Response:
+        """Stop deciding; `orch down` then ends the processes."""
+        self._shutdown()
         return JSONResponse({})
-
-    def route(path: str, handler: Handler, method: str = "GET") -> Route:
-        return Route(path, _guarded(handler, token), methods=[method])
-
-    return Starlette(
-        routes=[
-            route("/v1/health", get_health),
-            route("/v1/jobs", get_jobs),
-            route("/v1/jobs", post_job, "POST"),
-            route("/v1/plan", post_plan, "POST"),
-            route("/v1/jobs/{job}", get_job),
-            route("/v1/jobs/{job}/cancel", post_cancel, "POST"),
-            route("/v1/gpus", get_gpus),
-            route("/v1/shutdown", post_shutdown, "POST"),
-        ]
-    )
 
 
 def _guarded(handler: Handler, token: str) -> Handler:

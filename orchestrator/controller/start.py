@@ -7,15 +7,23 @@ on failure its last line on stdout is JSON with the faults.
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
-from orchestrator.controller.actor import Controller
 from orchestrator.controller.clusterfile import ClusterFile, read_cluster_file
 from orchestrator.controller.programs import guarded, say
 from orchestrator.controller.workers import start_workers
-from orchestrator.runtime.head import read_head, start_head
-from orchestrator.runtime.host import connect, start_controller
+from orchestrator.errors import Fault, OrchError
+from orchestrator.runtime.head import (
+    TOKEN_FILE,
+    Head,
+    ray_environment,
+    read_head,
+    start_head,
+)
 
 
 def main() -> None:
@@ -39,10 +47,24 @@ def start(state: Path, config: Path | None) -> None:
     if head is None:
         say("starting Ray ...")
         head = start_head(state, ip=cluster.head_ip, port=cluster.port)
-    connect(state, head.address)
     say("starting the controller ...")
-    start_controller(Controller, state)
+    _launch(state, head)
     start_workers(cluster, head, state)
+
+
+def _launch(state: Path, head: Head) -> None:
+    """Run the program that makes the actor: Ray reads its token at import."""
+    command = [sys.executable, "-m", "orchestrator.controller.launch"]
+    command += ["--state-dir", str(state), "--address", head.address]
+    environment = {**os.environ, **ray_environment(state / TOKEN_FILE)}
+    # A left-over RAY_ADDRESS would silently lead elsewhere.
+    environment.pop("RAY_ADDRESS", None)
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode != 0:
+        faults = json.loads(done.stdout.strip().splitlines()[-1])["faults"]
+        raise OrchError(tuple(Fault.from_json(fault) for fault in faults))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def stop(state: Path) -> None:
-    """End Ray's head and all that hangs on it. Jobs that ran go on at the next start."""
+    """End Ray's head and all that hangs on it; jobs go on at the next start."""
     head = read_head(state)
     if head is not None:
         stop_workers(state)

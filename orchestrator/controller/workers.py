@@ -16,7 +16,7 @@ from pathlib import Path
 from orchestrator.controller.clusterfile import ClusterFile
 from orchestrator.controller.programs import say
 from orchestrator.errors import Code, OrchError
-from orchestrator.runtime.head import Head, make_token
+from orchestrator.runtime.head import TOKEN_FILE, Head, make_token
 
 SSH_TIMEOUT_S = 120
 
@@ -30,7 +30,7 @@ def start_workers(cluster: ClusterFile, head: Head, state: Path) -> None:
     if not cluster.workers:
         return
     (state / "workers.json").write_text(json.dumps(asdict(cluster)))
-    token = make_token(state / "ray_token")
+    token = make_token(state / TOKEN_FILE)
     arguments = ["--address", head.address, "--folder", cluster.folder]
 
     def start(ip: str) -> None:

@@ -7,7 +7,7 @@ footer of two lengths and a mark. Its name holds its range of rows.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Part:
     failures: list[RowFailure]
 
 
-def encode_part(rows: Rows, columns: dict[str, Column]) -> bytes:
+def encode_part(rows: Rows, columns: Mapping[str, Column]) -> bytes:
     """Good rows and their outputs as an Arrow IPC stream.
 
     Args:

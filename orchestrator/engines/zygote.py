@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
@@ -23,15 +24,11 @@ from orchestrator.engines.process import serve
 
 
 def main() -> None:
-    """Run the zygote: `python -m orchestrator.engines.zygote SOCKET`."""
-    path = Path(sys.argv[1])
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    path.unlink(missing_ok=True)
-    listener.bind(str(path))
-    path.chmod(0o600)
-    listener.listen(64)
+    """Run the zygote: `python -m orchestrator.engines.zygote LISTENER_FD FOLDER`."""
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    folder = Path(sys.argv[2])
     preload()
-    signal.signal(signal.SIGCHLD, _reaper(path.parent))
+    signal.signal(signal.SIGCHLD, _reaper(folder))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         readable, _, _ = select.select([listener, sys.stdin], [], [])
@@ -64,7 +61,7 @@ def exit_file(folder: Path, pid: int) -> Path:
     return folder / f"{pid}.exit"
 
 
-def _reaper(folder: Path) -> signal.Handlers | object:
+def _reaper(folder: Path) -> Callable[[int, FrameType | None], None]:
     def reap(_signum: int, _frame: FrameType | None) -> None:
         while True:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -62,13 +63,19 @@ class Agent:
     def _start_zygote(self) -> subprocess.Popen[bytes]:
         self._socket.unlink(missing_ok=True)
         log = (self._folder / "zygote.log").open("ab")
-        with log:
+        # Bound here, so that a replica can connect while the zygote still imports.
+        with log, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(str(self._socket))
+            listener.listen(64)
+            command = [sys.executable, "-m", "orchestrator.engines.zygote"]
+            command += [str(listener.fileno()), str(self._folder)]
             return subprocess.Popen(
-                [sys.executable, "-m", "orchestrator.engines.zygote", self._socket],
+                command,
                 # Its end of this pipe closes with us: then the zygote goes too.
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
+                pass_fds=(listener.fileno(),),
             )
 
     def __ray_shutdown__(self) -> None:

@@ -23,6 +23,7 @@ from orchestrator.errors import Code, OrchError
 from orchestrator.runtime.devices import usable_cores
 
 START_TIMEOUT_S = 120.0
+TOKEN_FILE = "ray_token"
 HEAD_FILE = "head.json"
 WORKER_FILE = "worker.json"
 LOOPBACK = "127.0.0.1"
@@ -112,6 +113,8 @@ def start_head(state: Path, ip: str = LOOPBACK, port: int = 0) -> Head:
     Raises:
         OrchError: E302, it did not come up; with the end of its log.
     """
+    token = state / TOKEN_FILE
+    make_token(token)
     temp = Path(tempfile.mkdtemp(prefix="orch-ray-"))
     port, dashboard_port = port or free_port(6379), free_port(8265)
     command = [
@@ -126,7 +129,7 @@ def start_head(state: Path, ip: str = LOOPBACK, port: int = 0) -> Head:
         "--disable-usage-stats",
     ]
     log = state / "logs" / "ray-head.log"
-    process = spawn(command, log, ray_environment(state / "ray_token"))
+    process = spawn(command, log, ray_environment(token))
     # Ray writes this file once it serves.
     address = wait_for_text(process, temp / "ray_current_cluster", ":", log)
     head = Head(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray.exceptions import RayError
@@ -13,31 +15,25 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.errors import Code, OrchError
 from orchestrator.runtime.cluster import NAMESPACE
-from orchestrator.runtime.head import make_token, ray_environment
 from orchestrator.runtime.translate import translated
 
 CONTROLLER = "orch:controller"
 START_TIMEOUT_S = 60.0
 
 
-def connect(state: Path, address: str) -> None:
-    """Connect this process to the Ray at `address`, with the token of `state`.
+def connect(address: str) -> None:
+    """Connect this process to the Ray at `address`, by the token of its environment.
 
     Raises:
         OrchError: E302, nobody answers there, or the token is not theirs.
     """
-    token = state / "ray_token"
-    make_token(token)
-    os.environ.update(ray_environment(token))
-    # A left-over RAY_ADDRESS would silently lead elsewhere.
-    os.environ.pop("RAY_ADDRESS", None)
     with translated(Code.CONTROLLER_UNREACHABLE, f"the Ray at {address}"):
         try:
             ray.init(
                 address=address,
                 namespace=NAMESPACE,
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
             )
         except (ConnectionError, RuntimeError) as error:
             raise OrchError.of(
@@ -59,7 +55,7 @@ def start_controller(controller: type, state: Path) -> str:
     """
     head = next(n for n in ray.nodes() if "node:__internal_head__" in n["Resources"])  # type: ignore[no-untyped-call]
     with translated(Code.CONTROLLER_UNREACHABLE, "the controller did not start"):
-        actor = (
+        actor: Any = (
             ray.remote(controller)
             .options(
                 name=CONTROLLER,

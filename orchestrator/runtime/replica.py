@@ -22,7 +22,7 @@ from orchestrator.data.rows import Chunk, RowFailure
 from orchestrator.engines.base import EngineSpec, Loaded, Prepared, Preparer
 from orchestrator.engines.link import EngineLink
 from orchestrator.engines.messages import Load, Output
-from orchestrator.engines.preparers import preparer_for
+from orchestrator.engines.registry import preparer_for
 from orchestrator.errors import Code, OrchError
 
 MAX_CHUNKS = 18

@@ -50,12 +50,19 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def controller(place: Path) -> Iterator[FakeController]:
+@pytest.fixture(scope="package")
+def server() -> Iterator[FakeController]:
     fake = FakeController()
-    fake.write_address(place / "state")
     yield fake
     fake.close()
+
+
+@pytest.fixture
+def controller(server: FakeController, place: Path) -> FakeController:
+    """A fake controller whose state folder is `place / "state"`."""
+    server.reset()
+    server.write_address(place / "state")
+    return server
 
 
 @pytest.fixture

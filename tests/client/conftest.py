@@ -8,13 +8,19 @@ import pytest
 from tests.client.fake_controller import FakeController
 
 
-@pytest.fixture
-def controller(tmp_path: Path) -> Iterator[FakeController]:
-    """A fake controller whose state folder is `tmp_path / "state"`."""
+@pytest.fixture(scope="package")
+def server() -> Iterator[FakeController]:
     fake = FakeController()
-    fake.write_address(tmp_path / "state")
     yield fake
     fake.close()
+
+
+@pytest.fixture
+def controller(server: FakeController, tmp_path: Path) -> FakeController:
+    """A fake controller whose state folder is `tmp_path / "state"`."""
+    server.reset()
+    server.write_address(tmp_path / "state")
+    return server
 
 
 @pytest.fixture

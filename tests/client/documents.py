@@ -61,7 +61,9 @@ def reservation(index: int, holder: str, *, idle: bool = False) -> Reservation:
     )
 
 
-def job(job_id: int = 42, state: str = "RUNNING", **changes: object) -> dict[str, Any]:
+def job(
+    job_id: int = 42, /, state: str = "RUNNING", **changes: object
+) -> dict[str, Any]:
     """A JobView as JSON; `progress` changes single entries of the progress."""
     final = state in ("SUCCEEDED", "FAILED", "CANCELLED")
     progress = {

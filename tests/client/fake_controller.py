@@ -36,6 +36,13 @@ class FakeController:
     """
 
     def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._generation = 0
+        self.reset()
+        self._listen()
+
+    def reset(self) -> None:
+        """Forget everything, and answer the polls that wait."""
         self.script: list[Document] = [documents.job(state="RUNNING")]
         self.jobs: dict[int, list[Document]] = {}
         self.requests: list[tuple[str, str, Any]] = []
@@ -46,9 +53,9 @@ class FakeController:
         self.plan: Document = {"plan": documents.plan(0, 1).to_json()}
         self.gpus: Document = documents.gpus((documents.gpu(0),))
         self._at: dict[int, int] = {}
-        self._changed = threading.Condition()
-        self._closing = False
-        self._listen()
+        with self._changed:
+            self._generation += 1
+            self._changed.notify_all()
 
     def write_address(self, folder: Path) -> None:
         """Be the controller of a state folder."""
@@ -80,9 +87,7 @@ class FakeController:
 
     def close(self) -> None:
         """Stop listening."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
+        self.reset()
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
@@ -158,13 +163,18 @@ class FakeController:
         after, wait = (request.query_params.get(key) for key in ("after", "wait"))
         if after is not None:
             self._move_on(job_id, int(after), float(wait or 0))
+        if job_id not in self.jobs:
+            return Response(status_code=410)
         return JSONResponse({"job": self.jobs[job_id][self._at[job_id]]})
 
     def _move_on(self, job_id: int, after: int, wait_s: float) -> None:
-        views = self.jobs[job_id]
+        views, generation = self.jobs[job_id], self._generation
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or len(views) > after, wait_s)
-            self._at[job_id] = min(after, len(views) - 1)
+            self._changed.wait_for(
+                lambda: self._generation != generation or len(views) > after, wait_s
+            )
+            if self._generation == generation:
+                self._at[job_id] = min(after, len(views) - 1)
 
     def _cancel(self, request: Request) -> Response:
         job_id = request.path_params["id"]

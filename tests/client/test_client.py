@@ -110,9 +110,9 @@ def test_watch_tells_each_change_once_to_the_end(
         assert [job.state for job in client.watch(42)] == states
 
 
-def test_watch_goes_on_with_a_controller_that_was_restarted(
-    controller: FakeController, folder: Path
-) -> None:
+def test_watch_goes_on_with_a_controller_that_was_restarted(folder: Path) -> None:
+    controller = FakeController()
+    controller.write_address(folder)
     controller.add(42, documents.job(state="PENDING"))
     with Client(folder) as client:
         views = client.watch(42)

@@ -25,9 +25,20 @@ def test_a_job_is_the_same_after_the_journey(
     tmp_path: Path, model: dict[str, object], more: dict[str, object]
 ) -> None:
     document = {"version": 1, "kind": "batch", "model": model, **more}
+    document["output"] = {"path": "/results/{id}"}
     job = Job.model_validate({**document, "input": {"path": "a.jsonl"}})
     body = job_request(job, path="a.yaml", folder=tmp_path, text="")
     assert Job.model_validate(json.loads(json.dumps(body))["spec"]) == job
+
+
+def test_the_output_is_seen_from_where_the_user_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    document = {"version": 1, "kind": "batch", "model": MODEL}
+    job = Job.model_validate({**document, "input": {"path": "a.jsonl"}})
+    body = job_request(job, path="jobs/a.yaml", folder=tmp_path / "jobs", text="")
+    assert body["spec"]["output"]["path"] == str(tmp_path / "out" / "{id}")
 
 
 def test_only_a_module_of_ones_own_takes_code_along(tmp_path: Path) -> None:

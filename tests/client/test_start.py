@@ -69,12 +69,13 @@ def test_a_starter_that_names_no_fault_leaves_its_last_words(empty: Path) -> Non
 
 
 def test_stop_says_what_it_stopped_and_can_be_repeated(empty: Path) -> None:
-    said: list[str] = []
-    stop(empty, said.append, package=PROGRAMS)
+    def stopped() -> list[str]:
+        return stop(empty, lambda _line: None, package=PROGRAMS)
+
+    assert stopped() == []
     connect_or_start(empty, lambda _line: None, package=PROGRAMS).close()
-    stop(empty, said.append, package=PROGRAMS)
-    stop(empty, said.append, package=PROGRAMS)
-    assert said == ["stopped the controller"]
+    assert stopped() == ["the controller"]
+    assert stopped() == []
     with pytest.raises(OrchError):
         Client.connect(empty)
 

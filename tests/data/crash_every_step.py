@@ -1,7 +1,8 @@
 """Kills a run at its k-th step on the disk, for every k, and lets others resume.
 
 Story: run A finishes; run B has another input and is stopped half-way; run C has yet
-another input, and dies at step k. Then C comes back, or a new run D takes over.
+another input and is stopped too. Then C comes back, or a run D takes over, and dies at
+step k; and once more a run comes back or takes over, and must find all that was done.
 A step is a call that opens a file for writing, renames, removes or makes something.
 """
 
@@ -24,7 +25,7 @@ Format = Literal["jsonl", "parquet"]
 FIRST = ["a", "bb", "bad", "ccc", "é"]
 SECOND = ["ccc", "x1", "x2", "x3", "bad", "x4", "x5"]
 THIRD = ["x3", "y1", "é", "bad", "ccc", "y2", "x1", "y3"]
-NEVER_AGAIN = {"a", "bb", "ccc", "é", "x1", "x2"}
+DONE = {"a", "bb", "ccc", "é", "x1", "x2", "x3", "y1", "y2"}
 
 _STEPS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir"}
 
@@ -57,7 +58,9 @@ def in_child(work: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def main(folder: Path, one: Format, other: Format) -> dict[str, object]:
+def main(
+    folder: Path, one: Format, other: Format, victim: str, heir: str
+) -> dict[str, object]:
     """How many steps a run has, and the steps at which a crash lost something."""
     file = folder / "in.jsonl"
     start = folder / "start"
@@ -65,43 +68,33 @@ def main(folder: Path, one: Format, other: Format) -> dict[str, object]:
     def prepare() -> None:
         batch(start, write_texts(file, FIRST), "A", format=one)
         batch(start, write_texts(file, SECOND), "B", stop_after=1)
-        write_texts(file, THIRD)
+        batch(start, write_texts(file, THIRD), "C", stop_after=2)
+
+    def crash() -> None:
+        die_at(step)
+        batch(root, file, victim, format=other)
+
+    def resume() -> None:
+        ran = batch(root, file, heir, format=other)
+        assert not DONE & set(ran), ran
+        check(root, THIRD)
+        assert batch(root, file, heir, format=other) == []
 
     assert in_child(prepare) == 0
-    wrong: list[str] = []
-    step = 0
-    while True:
-        died = _crash(folder, file, other, step, wrong)
-        if not died:
-            return {"steps": step, "wrong": wrong}
-        step += 1
-
-
-def _crash(
-    folder: Path, file: Path, other: Format, step: int, wrong: list[str]
-) -> bool:
-    died = False
-    for heir in ("C", "D"):
-        root = folder / f"{heir}{step}"
-        shutil.copytree(folder / "start", root)
-
-        def crash(root: Path = root) -> None:
-            die_at(step)
-            batch(root, file, "C", format=other)
-
-        def resume(root: Path = root, heir: str = heir) -> None:
-            ran = batch(root, file, heir, format=other)
-            assert not NEVER_AGAIN & set(ran), ran
-            check(root, THIRD)
-            assert batch(root, file, heir, format=other) == []
-
+    wrong: list[int] = []
+    step, died = 0, True
+    while died:
+        root = folder / str(step)
+        shutil.copytree(start, root)
         died = in_child(crash) == -signal.SIGKILL
         if in_child(resume) != 0:
-            wrong.append(f"step {step}, resumed as {heir}")
+            wrong.append(step)
         shutil.rmtree(root)
-    return died
+        step += died
+    return {"steps": step, "wrong": wrong}
 
 
 if __name__ == "__main__":
-    formats = cast("list[Format]", sys.argv[2:4])
-    sys.stdout.write(json.dumps(main(Path(sys.argv[1]), *formats)))
+    before, after = cast("list[Format]", sys.argv[2:4])
+    report = main(Path(sys.argv[1]), before, after, *sys.argv[4:6])
+    sys.stdout.write(json.dumps(report))

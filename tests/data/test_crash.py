@@ -12,12 +12,16 @@ import pytest
 _SCRIPT = Path(__file__).with_name("crash_every_step.py")
 
 
-@pytest.mark.parametrize("formats", [("jsonl", "jsonl"), ("parquet", "jsonl")])
+@pytest.mark.parametrize(
+    ("before", "after", "victim", "heir"),
+    [("jsonl", "parquet", "D", "D"), ("parquet", "jsonl", "C", "D")],
+    ids=["the run comes back", "another run takes over"],
+)
 def test_a_crash_at_any_step_loses_nothing(
-    tmp_path: Path, formats: tuple[str, str]
+    tmp_path: Path, before: str, after: str, victim: str, heir: str
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", _SCRIPT, tmp_path, *formats],
+        [sys.executable, "-W", "error", _SCRIPT, tmp_path, before, after, victim, heir],
         cwd=_SCRIPT.parents[2],
         env={"PYTHONPATH": str(_SCRIPT.parents[2])},
         capture_output=True,

@@ -14,8 +14,8 @@ from orchestrator.data.rows import Chunk, ChunkFormat
 from orchestrator.errors import Code
 
 
-def jsonl(payload: bytes, rows: int = 1, **rest: frozenset[int]) -> Chunk:
-    return Chunk(10, rows, ChunkFormat.JSONL, payload, **rest)
+def jsonl(payload: bytes, rows: int = 1, skip: frozenset[int] = frozenset()) -> Chunk:
+    return Chunk(10, rows, ChunkFormat.JSONL, payload, skip=skip)
 
 
 def arrow(table: pa.Table) -> Chunk:

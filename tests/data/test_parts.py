@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.data.parts import (
     Column,
@@ -112,39 +114,25 @@ def test_half_a_part_is_not_a_part(tmp_path: Path) -> None:
             read_part(path)
 
 
-def test_parts_are_passed_on_as_soon_as_all_before_them_were() -> None:
-    names = ["0-2", "2-3", "5-1", "6-4"]
-    early = [Path(f"{names[i]}.arrow") for i in (1, 0, 3, 2)]
-    seen: list[str] = []
+@given(st.permutations(range(8)))
+def test_parts_are_passed_on_as_soon_as_all_before_them_were(order: list[int]) -> None:
+    arrived: list[int] = []
 
-    def arriving() -> list[Path]:
-        return early
+    def arriving() -> Iterator[Path]:
+        for number in order:
+            arrived.append(number)
+            yield Path(f"{number * 3:012d}-000000003.arrow")
 
-    for path in in_order(arriving()):
-        seen.append(path.stem)
-    assert seen == names
+    for expected, path in enumerate(in_order(arriving())):
+        assert path.stem == f"{expected * 3:012d}-000000003"
+        # It came when the last of those up to it had arrived, and no later.
+        assert len(arrived) == 1 + max(order.index(n) for n in range(expected + 1))
+    assert len(arrived) == 8
+
+
+def test_parts_behind_a_gap_come_at_the_end() -> None:
     gap = in_order([Path("5-1.arrow"), Path("0-2.arrow")])
     assert [path.stem for path in gap] == ["0-2", "5-1"]
-
-
-def test_in_order_never_waits_for_more_than_it_needs() -> None:
-    paths = [Path(f"{i}-1.arrow") for i in range(20)]
-    random.Random(7).shuffle(paths)
-    taken: list[int] = []
-
-    def feed() -> object:
-        for path in paths:
-            taken.append(int(path.stem.split("-")[0]))
-            yield path
-
-    out = []
-    for path in in_order(feed()):  # type: ignore[arg-type]
-        number = int(path.stem.split("-")[0])
-        out.append(number)
-        assert number == max(
-            n for n in range(20) if set(range(n + 1)) <= set(taken)
-        ) or (number < max(taken))
-    assert out == list(range(20))
 
 
 def test_reused_rows_go_between_the_new_ones() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from orchestrator.client.views import JobView
 from orchestrator.render.plan import diagnosis_lines, plan_table
@@ -17,15 +18,21 @@ class Teller:
         self._story = Story(BEGAN, regular=regular)
 
     def at(self, seconds: int, state: str = "RUNNING", **changes: object) -> list[str]:
-        job = JobView.from_json(documents.job(state=state, **changes))  # type: ignore[arg-type]
+        job = JobView.from_json(documents.job(state=state, **changes))
         return self._story.lines(job, BEGAN + timedelta(seconds=seconds))
 
 
 def test_each_thing_new_is_told_once() -> None:
     tell = Teller()
     plan, early = documents.plan(0, 1), {"rows_done": 0, "rows_failed": 0}
-    loading = {"plan": plan.to_json(), "replicas": documents.replicas("loading")}
-    ready = {"plan": plan.to_json(), "replicas": documents.replicas("ready")}
+    loading: dict[str, Any] = {
+        "plan": plan.to_json(),
+        "replicas": documents.replicas("loading"),
+    }
+    ready: dict[str, Any] = {
+        "plan": plan.to_json(),
+        "replicas": documents.replicas("ready"),
+    }
     assert tell.at(0, "LOADING", **loading) == [
         *plan_table(plan, "all-MiniLM-L6-v2"),
         "10:12:00 job 42 loading 2 replicas on local:0,1",

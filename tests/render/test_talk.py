@@ -25,9 +25,10 @@ def test_colour_is_asked_for_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
             environment.setenv("TERM", "xterm")
             environment.setenv("FORCE_COLOR", "1")
             environment.setenv(variable, "1")
-            environment.setattr(sys, "stderr", io.StringIO())
+            stderr = io.StringIO()
+            environment.setattr(sys, "stderr", stderr)
             Talk().warn("careful", "red")
-            said[variable] = sys.stderr.getvalue()
+            said[variable] = stderr.getvalue()
     assert said["NO_COLOR"] == "careful\n"
     assert "\x1b[31m" in said["FORCE_COLOR"]
 

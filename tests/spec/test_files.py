@@ -53,7 +53,7 @@ def test_an_input_that_is_there(path: str, folder: Path) -> None:
         ("deep", "is a folder", "Name its files: deep/*.jsonl"),
         ("~nobody-of-that-name/x", "does not exist", "Looked in {}; "),
         ("x" * 300, "does not exist", "Looked in {}; "),
-        ("[", "does not exist", "Looked in {}; "),
+        ("[", "matches no file", "Looked in {}; "),
     ],
 )
 def test_an_input_that_is_not_there(

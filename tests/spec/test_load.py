@@ -99,20 +99,8 @@ def test_the_transcript_of_the_command_line_page(folder: Path) -> None:
         ("  path: data.jsonl\n", "", Code.MISSING_FIELD, "13:1", "'input' needs 'pa"),
         ("  id: org/name\n", "", Code.MISSING_FIELD, "5:1", "either 'id' (a model)"),
         ("id: org/name", "id:", Code.MISSING_FIELD, "5:1", "either 'id' (a model)"),
-        (
-            "  id: org/name",
-            "  id: a\n  entry: m:C",
-            Code.BAD_VALUE,
-            "7:10",
-            "not both",
-        ),
-        (
-            "id: org/name",
-            "entry: my_model",
-            Code.BAD_VALUE,
-            "6:10",
-            "such as my_model:MyModel",
-        ),
+        ("org/name", "a\n  entry: m:C", Code.BAD_VALUE, "7:10", "not both"),
+        ("id: org/name", "entry: mod", Code.BAD_VALUE, "6:10", "my_model:MyModel"),
         ("dtype: auto", "dtype: fp16", Code.BAD_VALUE, "7:10", "float16"),
         ('"1..2"', "0", Code.BAD_VALUE, "10:9", "resources.gpus 0 — expected auto"),
         ('"1..2"', "{min: 1}", Code.UNKNOWN_FIELD, "10:10", "'resources.gpus'"),
@@ -153,6 +141,14 @@ def test_a_section_of_required_fields_that_is_empty_misses_them(folder: Path) ->
     (fault,) = faults(GOOD[:start] + GOOD[end:], folder)
     assert fault.code is Code.MISSING_FIELD
     assert fault.at == "j.yaml:13:1"
+
+
+def test_a_misspelt_field_hides_no_other_mistake(folder: Path) -> None:
+    text = spoiled("  gpu_memory: 20GiB", "  gpu_mem: 1\n  gpu_memory: 20")
+    assert [fault.at for fault in faults(text, folder)] == [
+        "j.yaml:11:3",
+        "j.yaml:12:15",
+    ]
 
 
 def test_a_missing_section_says_how_to_write_it(folder: Path) -> None:

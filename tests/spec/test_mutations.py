@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from orchestrator.errors import Code, Fault, OrchError
 from tests.spec.sample import GOOD, faults, good_folder, load
 
-FOLDER = good_folder(Path(tempfile.mkdtemp(prefix="orch-spec-")))
 LINES = GOOD.splitlines()
 KEYS = sorted(set(re.findall(r"(\w+):(?: |\n)", GOOD)) - {"a", "b", "c", "d"})
 E2XX = {code for code in Code if code.value.startswith("E2")}
@@ -41,6 +39,11 @@ SPOILS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return good_folder(tmp_path_factory.mktemp("job"))
+
+
 def check(found: list[Fault]) -> None:
     assert found
     for fault in found:
@@ -52,10 +55,10 @@ def check(found: list[Fault]) -> None:
         assert all(line.isprintable() for line in fault.excerpt)
 
 
-def outcome(text: str) -> list[Fault]:
+def outcome(text: str, folder: Path) -> list[Fault]:
     """The faults of a text; none if it is good."""
     try:
-        load(text, FOLDER)
+        load(text, folder)
     except OrchError as error:
         check(list(error.faults))
         return list(error.faults)
@@ -64,10 +67,10 @@ def outcome(text: str) -> list[Fault]:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_field_with_another_name_is_unknown_and_its_name_is_suggested(
-    key: str,
+    key: str, folder: Path
 ) -> None:
     text = re.sub(rf"\b{key}:", f"{key}x:", GOOD, count=1)
-    found = faults(text, FOLDER)
+    found = faults(text, folder)
     check(found)
     (fault,) = found  # Also where it is required: it is not missing as well.
     assert fault.code is Code.UNKNOWN_FIELD
@@ -77,27 +80,29 @@ def test_a_field_with_another_name_is_unknown_and_its_name_is_suggested(
 @pytest.mark.parametrize("value", ["[[]]", "{x: {}}", "''", "-1", "0.5", "null", "_"])
 @pytest.mark.parametrize("key", KEYS)
 def test_a_field_with_another_value_is_good_or_bad_at_its_place(
-    key: str, value: str
+    key: str, value: str, folder: Path
 ) -> None:
     text = re.sub(rf"\b({key}): *([^,}}\n]*)", rf"\1: {value}", GOOD, count=1)
-    outcome(text)
+    outcome(text, folder)
 
 
 @pytest.mark.parametrize("number", range(1, len(LINES)))
-def test_a_line_less(number: int) -> None:
-    outcome("\n".join(LINES[:number] + LINES[number + 1 :]))
+def test_a_line_less(number: int, folder: Path) -> None:
+    outcome("\n".join(LINES[:number] + LINES[number + 1 :]), folder)
 
 
 @pytest.mark.parametrize("number", range(1, len(LINES)))
-def test_a_line_twice(number: int) -> None:
-    check(faults("\n".join(LINES[:number] + LINES[number - 1 : number] * 2), FOLDER))
+def test_a_line_twice(number: int, folder: Path) -> None:
+    check(faults("\n".join(LINES[:number] + LINES[number - 1 : number] * 2), folder))
 
 
 @pytest.mark.parametrize("indent", [" ", "   ", "\t"])
 @pytest.mark.parametrize("number", range(1, len(LINES)))
-def test_a_line_that_is_indented_otherwise(number: int, indent: str) -> None:
+def test_a_line_that_is_indented_otherwise(
+    number: int, indent: str, folder: Path
+) -> None:
     moved = indent + LINES[number].lstrip()
-    outcome("\n".join([*LINES[:number], moved, *LINES[number + 1 :]]))
+    outcome("\n".join([*LINES[:number], moved, *LINES[number + 1 :]]), folder)
 
 
 @settings(max_examples=400, deadline=None)
@@ -112,7 +117,7 @@ def test_a_line_that_is_indented_otherwise(number: int, indent: str) -> None:
     )
 )
 def test_any_damage_ends_in_a_job_or_in_faults(
-    edits: list[tuple[float, str | int | float]],
+    edits: list[tuple[float, str | int | float]], folder: Path
 ) -> None:
     text = GOOD
     for where, what in edits:
@@ -125,10 +130,10 @@ def test_any_damage_ends_in_a_job_or_in_faults(
             case float():
                 start = int(what * len(text))
                 text = text[:at] + text[start : start + 20] + text[at:]
-    outcome(text)
+    outcome(text, folder)
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.text(max_size=60))
-def test_any_text_ends_in_faults(text: str) -> None:
-    check(faults(text, FOLDER))
+@given(text=st.text(max_size=60))
+def test_any_text_ends_in_faults(text: str, folder: Path) -> None:
+    check(faults(text, folder))

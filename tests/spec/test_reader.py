@@ -122,7 +122,7 @@ def test_places_of_keys_and_values() -> None:
         ("a: !!x:<> 1\n", "1:4", "'!' starts a tag"),
         ("%YAML 3.0\n---\na: 1\n", "1:1", "cannot start with '%'"),
         ("a: &x 1\nb: &x 2\n", "2:4", "taken already"),
-        ("a: " + "[" * 100, "1:68", "more than 64 deep"),
+        ("a: " + "[" * 100, "1:67", "more than 64 deep"),
         ("a: \x00", "1:4", "U+0000"),
     ],
 )
@@ -156,7 +156,7 @@ def test_text_that_is_not_yaml(text: str, at: str, says: str) -> None:
         ('a: "\\ud800"\n', "1:4", "written as UTF-8"),
         ('"\\ud800": 1\n', "1:1", "cannot be the name of a field"),
         ("[a]: 1\n", "1:1", "cannot be the name of a field"),
-        ("{{x}}: 1\n", "1:2", "cannot be the name of a field"),
+        ("{{x}}: 1\n", "1:1", "cannot be the name of a field"),
         ("a: {<<: 3}\n", "1:9", "expected a section"),
     ],
 )

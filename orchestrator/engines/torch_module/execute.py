@@ -11,6 +11,7 @@ Two methods a module may have beside `forward`:
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,9 +43,11 @@ class TorchExecutor:
         self._device: torch.device
         self._module: Any
         self._dtype: torch.dtype
-        self._code = UserCode(spec.code)
+        self._code = UserCode(spec.code, spec.folder)
         self._most = _GPU_ROWS if spec.kind is DeviceKind.CUDA else _CPU_ROWS
-        self._growth = Growth(_FIRST_ROWS, self._most, spec.memory_bytes)
+        # Its trials are the job's own rows, so they cost no time.
+        self._growth = Growth(_FIRST_ROWS, self._most, spec.memory_bytes, math.inf)
+        self._warm = False
 
     def load(self) -> Loaded:
         """Import the module's file, make the module and put it on the GPU.
@@ -137,8 +140,9 @@ class TorchExecutor:
             halves = part.halves()
             first, second = (self._forward(half) for half in halves)
             return lambda: join([first(), second()])
-        if size == self._growth.size:
+        if self._warm and size == self._growth.size:
             self._growth.record(time.monotonic() - started, self.peak_bytes())
+        self._warm = True
         return wait
 
     def _forward(self, part: RowBatch) -> Pending:

@@ -18,6 +18,7 @@ if "--fail" in sys.argv:
 if "--crash" in sys.argv:
     sys.exit("Ray said something odd")
 sys.stderr.write("starting Ray ...\n")
+sys.stderr.write("[2026-11-22 13:50:37,933 W 17058] gcs_client.cc:210: noise\n")
 server = subprocess.Popen(
     [sys.executable, "-m", "tests.client.programs.server", str(folder)],
     stdout=subprocess.PIPE,

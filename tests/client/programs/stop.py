@@ -12,4 +12,4 @@ file = Path(sys.argv[sys.argv.index("--state-dir") + 1]) / "controller.json"
 if file.exists():
     os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
     file.unlink()
-    sys.stderr.write("stopped the controller\n")
+    sys.stdout.write("the controller\n")
