@@ -29,6 +29,7 @@ def attach(session: Session, client: Client, job: JobView) -> int:
     """Follow a job that was just submitted; the exit code of its outcome."""
     feed = Feed(client, job.id)
     with feed.signals(), Display(session.talk, now()) as display:
+        feed.start()
         display.show(job, now())
         session.talk.say(
             f"Job {job.id} '{job.name}' submitted · "

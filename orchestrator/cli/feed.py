@@ -31,9 +31,15 @@ class Feed:
     """Follows one job on a thread, so that the main one is free to listen."""
 
     def __init__(self, client: Client, job_id: int) -> None:
+        self._thread = threading.Thread(
+            target=self._watch, args=(client, job_id), daemon=True
+        )
         # SimpleQueue.put may be called from a signal handler; Queue.put may not.
         self._events: SimpleQueue[Event | Exception] = SimpleQueue()
-        threading.Thread(target=self._watch, args=(client, job_id), daemon=True).start()
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
 
     def next(self, timeout_s: float) -> Event | None:
         """The next event; `None` if there is none within `timeout_s`.

@@ -65,6 +65,7 @@ def _wait(client: Client, job: JobView, deadline: float) -> JobView:
     if job.state.final:
         return job
     feed = Feed(client, job.id)
+    feed.start()
     while not job.state.final:
         event = feed.next(max(0.0, deadline - time.monotonic()))
         if event is None:

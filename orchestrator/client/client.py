@@ -23,6 +23,7 @@ class Client:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._wire = Wire(read_address(folder))
+        self._closed = False
 
     @classmethod
     def connect(cls, folder: Path) -> Client:
@@ -40,7 +41,8 @@ class Client:
         return client
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back; a thread that still watches comes to its end."""
+        self._closed = True
         self._wire.close()
 
     def __enter__(self) -> Self:
@@ -67,7 +69,8 @@ class Client:
         """
         address = read_address(self.folder)
         self._wire.close()
-        self._wire = Wire(address)
+        if not self._closed:
+            self._wire = Wire(address)
 
     def health(self) -> Health:
         """Who the controller is."""

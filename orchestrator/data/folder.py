@@ -150,7 +150,7 @@ class OutputFolder:
         elif written is not None:
             if written.identity != self.run.identity:
                 raise _other_settings(self.root, written.identity, self.run.identity)
-            self._write_run(); self._retire_parts()
+            self._retire_parts()
         self.work.mkdir(exist_ok=True)
         self._write_run()
 

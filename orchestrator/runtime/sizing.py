@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FIRST_ROWS = 64
+FIRST_ROWS = 8
 """Small, so that the first results come at once."""
 MAX_ROWS = 16_384
 MAX_BYTES = 16 << 20

@@ -1,8 +1,9 @@
 """Kills a run at its k-th step on the disk, for every k, and lets others resume.
 
 Story: run A finishes; run B has another input and is stopped half-way; run C has yet
-another input and is stopped too. Then C comes back, or a run D takes over, and dies at
-step k; and once more a run comes back or takes over, and must find all that was done.
+another input and is stopped too. With a fourth input C comes back, or a run D takes
+over, and dies at step k; and once more a run comes back or takes over, and must find
+all that was done.
 A step is a call that opens a file for writing, renames, removes or makes something.
 """
 
@@ -24,7 +25,8 @@ Format = Literal["jsonl", "parquet"]
 
 FIRST = ["a", "bb", "bad", "ccc", "é"]
 SECOND = ["ccc", "x1", "x2", "x3", "bad", "x4", "x5"]
-THIRD = ["x3", "y1", "é", "bad", "ccc", "y2", "x1", "y3"]
+THIRD = ["y2", "x3", "bad", "y1", "é", "bad", "z1"]
+FOURTH = ["x3", "y1", "é", "bad", "ccc", "y2", "x1", "y3"]
 DONE = {"a", "bb", "ccc", "é", "x1", "x2", "x3", "y1", "y2"}
 
 _STEPS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir"}
@@ -69,6 +71,7 @@ def main(
         batch(start, write_texts(file, FIRST), "A", format=one)
         batch(start, write_texts(file, SECOND), "B", stop_after=1)
         batch(start, write_texts(file, THIRD), "C", stop_after=2)
+        write_texts(file, FOURTH)
 
     def crash() -> None:
         die_at(step)
@@ -77,7 +80,7 @@ def main(
     def resume() -> None:
         ran = batch(root, file, heir, format=other)
         assert not DONE & set(ran), ran
-        check(root, THIRD)
+        check(root, FOURTH)
         assert batch(root, file, heir, format=other) == []
 
     assert in_child(prepare) == 0

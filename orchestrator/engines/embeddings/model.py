@@ -28,16 +28,7 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 _DTYPE_KEY = "dtype" if transformers.__version__ >= "4.56" else "torch_dtype"
 _MISSING_ALLOWED = ("pooler.", "position_ids")
-_LOAD_ERRORS = (
-    OSError,
-    ValueError,
-    ImportError,
-    RuntimeError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    safetensors.SafetensorError,
-)
+_REASON_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +130,12 @@ def _load(path: Path, model: Model, dtype: torch.dtype) -> Any:  # noqa: ANN401
             use_safetensors=None if model.allow_pickle else True,
             **{_DTYPE_KEY: dtype},
         )
-    except _LOAD_ERRORS as error:
+    except Exception as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise _failed(
-            f"The model '{model.id}' does not load: {reason}",
+            f"The model '{model.id}' does not load: {reason[:_REASON_LENGTH]}",
             "Try it in Python: transformers.AutoModel.from_pretrained(FOLDER).",
             f"folder: {path}",
         ) from error
