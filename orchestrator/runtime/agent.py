@@ -76,12 +76,24 @@ class Agent:
                 stdout=log,
                 stderr=log,
                 pass_fds=(listener.fileno(),),
+                env=_zygote_environment(),
             )
 
     def __ray_shutdown__(self) -> None:
         """Let the zygote go with us when Ray ends the actor in good order."""
         with suppress(OSError):
             self._zygote.terminate()
+
+
+def _zygote_environment() -> dict[str, str]:
+    """Ours without Ray's hiding of GPUs, and with a CUDA check that is safe to fork.
+
+    By default `torch.cuda.is_available` initialises the driver, and a process forked
+    after that cannot use CUDA. Model libraries call it when they are imported.
+    """
+    environment = {**os.environ, "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+    environment.pop("CUDA_VISIBLE_DEVICES", None)
+    return environment
 
 
 AgentActor = ray.remote(Agent)

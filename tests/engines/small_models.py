@@ -123,7 +123,8 @@ def _write(
     body = model(config(**shape))
     for parameter in body.parameters():
         # Larger than the usual start, so that attention is far from uniform.
-        torch.nn.init.normal_(parameter, std=std)
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=std)
     body.save_pretrained(folder)
     write_tokenizer(folder)
     return folder

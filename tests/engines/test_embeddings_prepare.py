@@ -22,7 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prepare(
     model: Path, *values: object, budget: int = 4096, **params: object
 ) -> Prepared:
-    spec = engine_spec(Model(id=str(model)), model, params=Params(**params))  # type: ignore[arg-type]
+    spec = engine_spec(Model(id=str(model)), model, params=Params(**params))
     return preparer_for(spec, budget).prepare(texts(*values))
 
 

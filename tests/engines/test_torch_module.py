@@ -1,63 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import numpy as np
 import pytest
 
-from orchestrator.data.rows import Rows
-from orchestrator.engines.base import Columns, EngineSpec, Prepared
 from orchestrator.engines.executors import executor_for
 from orchestrator.engines.registry import preparer_for
-from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.errors import Code, OrchError
 from orchestrator.spec.job import Model
 from tests.engines.small_models import engine_spec, rows_of, texts
-
-_names = iter(f"user_{i}" for i in range(1000))
-
-
-def spec_of(
-    body: str, folder: Path, fields: tuple[str, ...] = ("x",), **files: str
-) -> EngineSpec:
-    """A module `M` with this body, in a file that no other test has imported."""
-    name = next(_names)
-    source = "import torch\n\nclass M(torch.nn.Module):\n" + "".join(
-        f"    {line}\n" for line in dedent(body).strip().splitlines()
-    )
-    code = {f"{name}.py": source} | {f"{k}.py": v for k, v in files.items()}
-    model = Model(entry=f"{name}:M", args={})
-    encoded = {path: text.encode() for path, text in code.items()}
-    return engine_spec(model, folder, fields=fields, code=encoded)
-
-
-def run(spec: EngineSpec, rows: Rows) -> tuple[Columns, Prepared]:
-    executor = executor_for(spec)
-    prepared = preparer_for(spec, executor.load().budget).prepare(rows)
-    parts = [executor.launch(batch)() for batch in prepared.batches]
-    columns: Columns = {
-        name: [value for part in parts for value in part[name]] for name in parts[0]
-    }
-    return columns, prepared
-
-
-def outcome(
-    body: str,
-    folder: Path,
-    rows: Rows,
-    fields: tuple[str, ...] = ("x",),
-    **files: str,
-) -> dict[str, Any]:
-    columns, _ = run(spec_of(body, folder, fields, **files), rows)
-    return {name: np.array(list(v)).tolist() for name, v in columns.items()}
-
-
-def failure(body: str, folder: Path, rows: Rows) -> Fault:
-    with pytest.raises(OrchError) as caught:
-        run(spec_of(body, folder), rows)
-    return caught.value.fault
-
+from tests.engines.user_modules import failure, outcome, run, spec_of
 
 PAIR = rows_of([([1.0, 2.0],), ([3.0, 4.0],)])
 
@@ -174,9 +128,9 @@ def test_files_beside_the_entry_are_importable_without_being_there(
         from pathlib import Path
         return [{"y": twice(v), "at": Path(__file__).parent.name} for v in x.tolist()]
     """
-    twice = {"pieces/parts": "def twice(x):\n    return 2 * x\n"}
-    found = outcome(body, tmp_path / "jobs", texts(1, 2), **twice)
-    assert found == {"y": [2, 4], "at": ["jobs", "jobs"]}
+    twice = {"pieces/parts.py": "def twice(x):\n    return 2 * x\n"}
+    columns, _ = run(spec_of(body, tmp_path / "jobs", files=twice), texts(1, 2))
+    assert columns == {"y": [2, 4], "at": ["jobs", "jobs"]}
     assert not (tmp_path / "jobs").exists()
 
 

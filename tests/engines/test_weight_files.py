@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from safetensors.numpy import save_file
 
@@ -14,7 +16,10 @@ from orchestrator.errors import Code, OrchError
 
 def write(folder: Path) -> Path:
     file = folder / "model.safetensors"
-    tensors = {"a": np.zeros((3, 4), np.float32), "b": np.zeros(5, np.float16)}
+    tensors: dict[str, npt.NDArray[Any]] = {
+        "a": np.zeros((3, 4), np.float32),
+        "b": np.zeros(5, np.float16),
+    }
     save_file(tensors, str(file), metadata={"format": "pt"})
     return file
 

