@@ -30,6 +30,10 @@ def preload() -> None:
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     with tempfile.TemporaryDirectory(prefix="orch-preload-") as folder:
         _write_tiny_model(folder)
+        if torch.version.cuda is not None:
+            # A forward asks whether CUDA captures a graph, which starts the driver.
+            transformers.AutoModel.from_pretrained(folder)
+            return
         executor = executor_for(_spec(folder))
         executor.load()
         executor.launch(_two_rows())()

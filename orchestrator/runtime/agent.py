@@ -91,7 +91,14 @@ def _zygote_environment() -> dict[str, str]:
     By default `torch.cuda.is_available` initialises the driver, and a process forked
     after that cannot use CUDA. Model libraries call it when they are imported.
     """
-    environment = {**os.environ, "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+    environment = {
+        **os.environ,
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+        # Threads that numpy starts at import would not survive the fork.
+        "OPENBLAS_NUM_THREADS": "1",
+        # Threads that spin while they wait steal the cores of the other replicas.
+        "OMP_WAIT_POLICY": "passive",
+    }
     environment.pop("CUDA_VISIBLE_DEVICES", None)
     return environment
 
