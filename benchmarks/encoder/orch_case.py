@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +28,8 @@ class OrchRun:
     Attributes:
         done: Finished chunks.
         vectors: The sampled rows, `[rows, hidden]`.
-        whole_s: From the command to its end: start of the cluster and the model,
-            rows, results merged in order.
+        whole_s: From the command to its end: start of the model, rows, results
+            merged in order, on a cluster that is up.
     """
 
     done: list[Done]
@@ -47,31 +47,42 @@ def run_orch(work: Work, scratch: Path, limit_s: float) -> OrchRun:
     rows_of.write_jsonl(work.data(), scratch / "rows.jsonl", work.vocab_size)
     job = scratch / "job.yaml"
     # JSON is YAML.
-    job.write_text(json.dumps(job_document(work), indent=2))
-    env = {"ORCH_STATE_DIR": str(scratch / "state")}
-    with ExitStack() as at_the_end:
-        at_the_end.callback(shutil.rmtree, scratch / "out", ignore_errors=True)
-        at_the_end.callback(_down, scratch, env)
-        whole_s = _orch(scratch, env, limit_s, "submit", str(job))
+    job.write_text(json.dumps(job_document(work, scratch), indent=2))
+    try:
+        whole_s = _orch(scratch, limit_s, "submit", str(job))
         return OrchRun(
             timings(scratch / "out" / TIMINGS),
             sampled_vectors(scratch / "out" / "results.parquet", work),
             whole_s,
         )
+    finally:
+        shutil.rmtree(scratch / "out", ignore_errors=True)
 
 
-def _down(scratch: Path, env: dict[str, str]) -> None:
-    # Why the job failed matters more than why this did.
+def start_orch(scratch: Path) -> None:
+    """Brings the cluster up that all runs of orch share, as its users do.
+
+    Raises:
+        PartError: It did not come up.
+    """
+    scratch.mkdir(parents=True)
+    _orch(scratch, 120, "up")
+
+
+def stop_orch(scratch: Path) -> None:
+    """Takes that cluster down."""
+    # Why a job failed matters more than why this did.
     with suppress(PartError):
-        _orch(scratch, env, 120, "down")
+        _orch(scratch, 120, "down")
 
 
-def _orch(scratch: Path, env: dict[str, str], limit_s: float, *words: str) -> float:
+def _orch(scratch: Path, limit_s: float, *words: str) -> float:
+    env = {"ORCH_STATE_DIR": str(scratch.parent / "orch-state")}
     command = [sys.executable, "-m", "orchestrator", *words]
     return run(command, scratch / f"{words[0]}.log", env=env, limit_s=limit_s)
 
 
-def job_document(work: Work) -> dict[str, object]:
+def job_document(work: Work, scratch: Path) -> dict[str, object]:
     """The job file; nothing is tuned by hand."""
     return {
         "version": 1,
@@ -81,7 +92,13 @@ def job_document(work: Work) -> dict[str, object]:
         "resources": {"gpus": len(work.devices)},
         "input": {"path": "rows.jsonl", "id_field": "id", "text": "text"},
         "params": {"normalize": True},
-        "output": {"path": "./out", "format": "parquet", "on_exists": "overwrite"},
+        # The next run is another size of the same thing: it must load for itself.
+        "keep_alive": 0,
+        "output": {
+            "path": str(scratch / "out"),
+            "format": "parquet",
+            "on_exists": "overwrite",
+        },
     }
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from benchmarks.encoder.measure import (
     steady_rate,
 )
 from benchmarks.encoder.model import Shape
-from benchmarks.encoder.orch_case import run_orch
+from benchmarks.encoder.orch_case import run_orch, start_orch, stop_orch
 from benchmarks.encoder.peers import Work
 from benchmarks.encoder.process import PartError, run
 from benchmarks.encoder.table import Measured
@@ -106,6 +107,16 @@ def measure(options: Options, folder: Path, scratch: Path) -> Iterator[Measured]
         scratch: Where tasks, logs and rows go.
     """
     planned = runs(options)
+    with ExitStack() as at_the_end:
+        if any(run.setup == "orch" for run in planned):
+            at_the_end.callback(stop_orch, scratch / "orch-up")
+            start_orch(scratch / "orch-up")
+        yield from _measure_each(planned, options, folder, scratch)
+
+
+def _measure_each(
+    planned: list[Run], options: Options, folder: Path, scratch: Path
+) -> Iterator[Measured]:
     first: dict[str, Vectors] = {}
     for number, planned_run in enumerate(planned):
         shared = min(r.rows for r in planned if r.case == planned_run.case)

@@ -29,8 +29,8 @@ NOTES = (
     "rate includes reading, tokenising and writing the results.",
     "Rivals: sdpa, pinned copies, batches of 512 (DataParallel: 512 for each GPU) "
     "sorted by length over all their rows and padded to the longest.",
-    "Whole run: from the start of the program, start of Ray and of the models, to "
-    "its end; orch's results are merged in order by then.",
+    "Whole run: from the start of the program (orch: on a cluster that is up) to "
+    "its end, loading the model included; orch's results are merged in order by then.",
 )
 PROGRAM = ("python", "-m", "benchmarks.encoder_scaling")
 LIBRARIES = ("torch", "transformers", "tokenizers", "ray", "numpy", "pyarrow")

@@ -14,14 +14,29 @@ class Growth:
     """
 
     def __init__(
-        self, start: int, cap: int, limit_bytes: int, limit_seconds: float = 1.5
+        self,
+        start: int,
+        cap: int,
+        limit_bytes: int,
+        limit_seconds: float = 1.5,
+        *,
+        base_bytes: int = 0,
     ) -> None:
-        """Start below what could fail; `limit_bytes` is the reservation."""
+        """Start below what could fail.
+
+        Args:
+            start: First size to try.
+            cap: Largest size to try.
+            limit_bytes: The reservation.
+            limit_seconds: Time that trying may take.
+            base_bytes: Of the memory in use, what does not grow with the size.
+        """
         self.size = min(start, cap)
         """What to try next; once done, the best."""
         self.done = False
         self._cap = cap
         self._limit_bytes = limit_bytes
+        self._base_bytes = base_bytes
         self._seconds_left = limit_seconds
         self._best = 0
         self._rate = 0.0
@@ -32,7 +47,8 @@ class Growth:
         self._seconds_left -= seconds
         if rate > self._rate * _GAIN:
             self._best, self._rate = self.size, rate
-        fits = 2 * self.size <= self._cap and 2 * peak_bytes <= self._limit_bytes
+        next_bytes = peak_bytes + max(0, peak_bytes - self._base_bytes)
+        fits = 2 * self.size <= self._cap and next_bytes <= self._limit_bytes
         in_time = 4 * seconds <= self._seconds_left
         if fits and in_time and rate >= self._rate * _DROP:
             self.size *= 2

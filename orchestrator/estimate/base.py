@@ -47,7 +47,7 @@ class Platform:
 CUDA = Platform(
     context_bytes=600 * MIB,
     workspace_bytes=64 * MIB,
-    slack_percent=125,
+    slack_percent=200,
     aim_tokens=65_536,
     floor_bytes=GIB,
 )

@@ -93,7 +93,7 @@ def test_the_centred_cosine_tells_rows_apart(folder: Path) -> None:
 
 
 def test_the_job_file_is_one(folder: Path) -> None:
-    job = Job.model_validate(job_document(work(folder)))
+    job = Job.model_validate(job_document(work(folder), folder))
 
     assert job.resources.gpus.maximum == 2
     assert job.output.format == "parquet"

@@ -156,7 +156,7 @@ class M(torch.nn.Module):
     )
     executor.load()
     points = np.random.default_rng(0).random((5000, 4), np.float32)
-    for _ in range(2):
+    for _ in range(8):
         columns = executor.launch(RowBatch(np.arange(5000), (points,)))()
         np.testing.assert_allclose(columns["y"], points * 2, rtol=1e-6)
         assert np.shape(columns["z"]) == (5000, 4)

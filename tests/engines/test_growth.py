@@ -28,6 +28,14 @@ def test_it_stops_before_the_reservation_is_exceeded() -> None:
     assert grow(Growth(4, 64, 1000, 1e9), faster, bytes_per_unit=40) == 16
 
 
+def test_what_does_not_grow_is_not_doubled() -> None:
+    rates = {size: float(size) for size in (4, 8, 16, 32, 64)}
+    growth = Growth(4, 64, 1000, 1e9, base_bytes=600)
+    while not growth.done:
+        growth.record(growth.size / rates[growth.size], 600 + growth.size * 10)
+    assert growth.size == 32
+
+
 def test_it_stops_at_the_cap() -> None:
     assert grow(Growth(4, 16, GIB, 1e9), {4: 1.0, 8: 2.0, 16: 3.0}) == 16
     assert Growth(64, 16, GIB).size == 16

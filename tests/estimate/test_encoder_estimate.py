@@ -87,7 +87,7 @@ def test_the_formula_by_hand() -> None:
     """BERT-base, fp16: 2 x 768 + 2 x 3072 = 7,680 numbers, 15,360 bytes a token."""
     shape = shape_of(BERT_BASE)
     assert activation_bytes(shape, 1000, "float16", CUDA) == (
-        1000 * (15_360 + 64) * 125 // 100 + 64 * MIB
+        1000 * (15_360 + 64) * 200 // 100 + 64 * MIB
     )
 
 
@@ -117,10 +117,10 @@ BUDGETS = [
     # kind, memory or gpu_memory, tokens in a batch
     ("cuda", {}, 65_536),
     ("cuda", {"memory_bytes": 24 * GIB}, 65_536),
-    ("cuda", {"memory_bytes": 1 * GIB}, 34_048),
+    ("cuda", {"memory_bytes": 1 * GIB}, 21_248),
     ("cuda", {"memory_bytes": 700 * MIB}, 512),
     ("cuda", {"gpu_memory": 24 * GIB}, 65_536),
-    ("cuda", {"gpu_memory": 1 * GIB}, 34_048),
+    ("cuda", {"gpu_memory": 1 * GIB}, 21_248),
     ("cuda", {"max_length": 128, "memory_bytes": 700 * MIB}, 128),
     ("cuda", {"max_length": 9999, "memory_bytes": 700 * MIB}, 512),
     ("cpu", {}, 4_096),
@@ -147,10 +147,10 @@ def test_a_row_longer_than_the_aim_still_fits_in_a_batch() -> None:
     assert estimate(longer, kind="cpu").budget_tokens == 8192
 
 
-def test_minilm_on_a_gpu_takes_about_a_gib() -> None:
+def test_minilm_on_a_gpu_takes_about_a_gib_and_a_half() -> None:
     found = estimate(MINILM)
     assert found.weights_bytes == 2 * 22_713_216 + 4096
-    assert 1.1 * GIB < found.total_bytes < 1.4 * GIB
+    assert 1.5 * GIB < found.total_bytes < 1.7 * GIB
 
 
 @given(st.integers(0, 40 * GIB), st.sampled_from(["cuda", "cpu"]))

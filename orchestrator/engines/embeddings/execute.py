@@ -64,7 +64,7 @@ class EmbeddingsExecutor:
                 raise
             raise self._too_large() from error
         return Loaded(
-            description=self._describe(source.label),
+            description=self._describe(source.label, budget),
             weights_bytes=self._encoder.weights_bytes,
             budget=budget,
             device=cuda.device_name(self._device),
@@ -121,7 +121,13 @@ class EmbeddingsExecutor:
         if self._device.type == "cpu":
             self._run(self._sample(1))
             return _CPU_TOKENS
-        growth = Growth(_FEWEST_TOKENS, _MOST_TOKENS, self._spec.memory_bytes)
+        cuda.reset_peak(self._device)
+        growth = Growth(
+            _FEWEST_TOKENS,
+            _MOST_TOKENS,
+            self._spec.memory_bytes,
+            base_bytes=self.peak_bytes(),
+        )
         while not growth.done:
             self._try(growth)
         self.trim()
@@ -149,12 +155,13 @@ class EmbeddingsExecutor:
         length = min(_SAMPLE_LENGTH, self._recipe.max_length)
         return _sample(length, max(1, tokens // length), self._encoder.vocabulary)
 
-    def _describe(self, label: str) -> str:
+    def _describe(self, label: str, budget: int) -> str:
         pooling = "+".join(self._recipe.pooling) + " pooling"
         if not self._recipe.stated:
             pooling += " (the model names none)"
         dtype = str(self._encoder.body.dtype).removeprefix("torch.")
-        return f"{label}, {dtype}, {pooling}, {self._forward.name} rows"
+        rows = f"{self._forward.name} rows, {budget:,} tokens a batch"
+        return f"{label}, {dtype}, {pooling}, {rows}"
 
     def _too_large(self) -> OrchError:
         return OrchError.of(

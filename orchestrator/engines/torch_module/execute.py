@@ -68,6 +68,14 @@ class TorchExecutor:
         floats = (t.dtype for t in tensors if t.is_floating_point())
         self._dtype = next(floats, torch.float32)
         on_gpu = self._device.type == "cuda"
+        if on_gpu:
+            self._growth = Growth(
+                _FIRST_ROWS,
+                self._most,
+                self._spec.memory_bytes,
+                math.inf,
+                base_bytes=self.peak_bytes(),
+            )
         return Loaded(
             description=f"{self._spec.model.entry}, {str(self._dtype)[6:]}",
             weights_bytes=sum(t.numel() * t.element_size() for t in tensors),
