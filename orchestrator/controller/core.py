@@ -75,17 +75,18 @@ class Core:
         state = job.machine.state
         said = "; ".join(repr(instruction) for instruction in instructions)
         self.store.add_event(job.id, now(), repr(event), state, said)
-        if state is not before:
+        if state is not before and not state.final:
             self.save(job)
-        self.changed(job)
         return instructions
 
     def changed(self, job: ActiveJob) -> None:
-        """The job's view is another now."""
+        """Show the job as it is now. Between calls the API shows what it was."""
         job.version += 1
+        job.view = job_view(job)
         self.changes.notify(job.id)
 
     def save(self, job: ActiveJob) -> None:
         """Store the job as it stands."""
+        job.version += 1
         state, view = job.machine.state, job_view(job)
         self.store.save_job(job.id, state, view, job.started_at, job.finished_at)

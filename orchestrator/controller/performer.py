@@ -45,6 +45,8 @@ class Performer:
         """Give the event to the job's machine and carry out what it says."""
         for instruction in self._core.handle(job, event):
             self._do(job, instruction)
+        # Only now: who sees a job ended must also see its engines free.
+        self._core.changed(job)
 
     def adopt(self, job: ActiveJob) -> bool:
         """Watch a runner that outlived the controller; false if it is gone."""
@@ -163,5 +165,4 @@ class Performer:
                 self.end(engine)
         self._core.save(job)
         self._core.jobs.pop(job.id, None)
-        self._core.changed(job)
         self._find_place()

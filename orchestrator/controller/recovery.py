@@ -24,6 +24,7 @@ def recover(core: Core, perform: Performer) -> None:
         core.jobs[job.id] = job
         if not _adopt_job(core, perform, job):
             _requeue(core, perform, job)
+        core.changed(job)
     _drop_ownerless(core, perform)
     core.cluster.sweep(_known(core))
 

@@ -12,7 +12,7 @@ from orchestrator.controller.core import Core, now
 from orchestrator.controller.performer import Performer
 from orchestrator.controller.placer import Placer, plan_for
 from orchestrator.controller.recovery import recover
-from orchestrator.controller.views import ActiveJob, job_view
+from orchestrator.controller.views import ActiveJob
 from orchestrator.controller.work import Work
 from orchestrator.errors import Code, OrchError
 from orchestrator.lifecycle.messages import CancelRequested
@@ -56,7 +56,7 @@ class Service:
         row = self._core.store.add_job(work.job.name, request, now(), output)
         job = ActiveJob(row, work)
         self._core.loop.ask(lambda: self._enqueue(job))
-        return job_view(job)
+        return self.view(job.id)
 
     def plan(self, body: Mapping[str, Any]) -> Plan | Diagnosis:
         """What would happen if this job were submitted now; nothing does.
@@ -75,8 +75,8 @@ class Service:
             OrchError: E301, there is none of that number.
         """
         active = self._core.jobs.get(job)
-        if active is not None:
-            return job_view(active)
+        if active is not None and active.view:
+            return active.view
         row = self._core.store.job(job)
         if row is None:
             raise OrchError.of(
@@ -136,6 +136,7 @@ class Service:
     def _enqueue(self, job: ActiveJob) -> None:
         self._core.jobs[job.id] = job
         self._core.save(job)
+        self._core.changed(job)
         self._look()
 
     def _look(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from orchestrator.controller.store import JobRow
@@ -46,6 +45,8 @@ class ActiveJob:
     version: int = 0
     started_at: str | None = None
     finished_at: str | None = None
+    view: dict[str, Any] = field(default_factory=dict)
+    """What the API shows; replaced whole at every change."""
     stopping: bool | None = None
     """Somebody wants it stopped, by force or not, perhaps before it has a runner."""
 
@@ -77,16 +78,6 @@ def job_view(job: ActiveJob) -> dict[str, Any]:
         "faults": [fault.to_json() for fault in _faults(job)],
         "notices": [*job.notices, *job.runner.notices],
     }
-
-
-def never_started(row: JobRow, work: Work) -> dict[str, Any]:
-    """The view of a job that was just accepted."""
-    return job_view(ActiveJob(row, work))
-
-
-def work_dir(output: str) -> Path:
-    """Where a job's unfinished results lie: beside the finished ones."""
-    return Path(output) / ".orch"
 
 
 def _faults(job: ActiveJob) -> tuple[Fault, ...]:

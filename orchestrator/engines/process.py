@@ -1,8 +1,9 @@
 """The engine's process: reads chunks, keeps the GPU's queue full, sends results.
 
-Three threads. The reader waits on the socket and ends the process when the replica
+Four threads. The reader waits on the socket and ends the process when the replica
 is gone. The main thread launches batches and never waits for the GPU. The collector
-waits for them in the order of launching and sends finished chunks.
+waits for them in the order of launching. The sender writes finished chunks to the
+socket, so that a large one holds nobody up.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from orchestrator.engines.assemble import Assembly
 from orchestrator.engines.base import Batch, Columns, Executor
 from orchestrator.engines.executors import executor_for
-from orchestrator.engines.messages import Hello, Load, Run, Stop, ToEngine
+from orchestrator.engines.messages import Hello, Load, Output, Run, Stop, ToEngine
 from orchestrator.engines.rescue import rescue
 from orchestrator.errors import Code, Fault, OrchError
 
@@ -93,11 +94,16 @@ class _Pipeline:
         self._executor = executor
         self._launched: queue.Queue[tuple[Assembly, Batch, Finish] | None]
         self._launched = queue.Queue(maxsize=AHEAD)
+        self._finished: queue.SimpleQueue[Output | None] = queue.SimpleQueue()
 
     def run(self, inbox: queue.SimpleQueue[ToEngine]) -> None:
         """Serve chunks until told to stop."""
-        collector = threading.Thread(target=self._collect, daemon=True)
-        collector.start()
+        threads = [
+            threading.Thread(target=_or_exit, args=(work,), daemon=True)
+            for work in (self._collect, self._send)
+        ]
+        for thread in threads:
+            thread.start()
         while True:
             message = inbox.get()
             match message:
@@ -105,7 +111,8 @@ class _Pipeline:
                     self._launch_chunk(message)
                 case Stop():
                     self._launched.put(None)
-                    collector.join()
+                    for thread in threads:
+                        thread.join()
                     return
                 case Load():
                     raise AssertionError("an engine loads one model, once")
@@ -113,7 +120,7 @@ class _Pipeline:
     def _launch_chunk(self, chunk: Run) -> None:
         assembly = Assembly(chunk.number, chunk.rows, len(chunk.batches))
         if not chunk.batches:
-            self._conn.send(assembly.output(self._executor.peak_bytes()))
+            self._finished.put(assembly.output(self._executor.peak_bytes()))
         for batch in chunk.batches:
             self._launched.put((assembly, batch, self._launch(batch)))
 
@@ -124,12 +131,13 @@ class _Pipeline:
             return _raiser(error)
 
     def _collect(self) -> None:
-        try:
-            while (item := self._launched.get()) is not None:
-                self._finish(*item)
-        except BaseException:  # noqa: BLE001 - a silent collector would hang the job
-            traceback.print_exc()
-            os._exit(1)
+        while (item := self._launched.get()) is not None:
+            self._finish(*item)
+        self._finished.put(None)
+
+    def _send(self) -> None:
+        while (output := self._finished.get()) is not None:
+            self._conn.send(output)
 
     def _finish(self, assembly: Assembly, batch: Batch, finish: Finish) -> None:
         try:
@@ -138,10 +146,18 @@ class _Pipeline:
             rescue(self._executor, batch, error, assembly)
         assembly.batch_done()
         if assembly.complete:
-            self._conn.send(assembly.output(self._executor.peak_bytes()))
+            self._finished.put(assembly.output(self._executor.peak_bytes()))
 
 
 Finish = Callable[[], Columns]
+
+
+def _or_exit(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except BaseException:  # noqa: BLE001 - a thread that ends silently hangs the job
+        traceback.print_exc()
+        os._exit(1)
 
 
 def _raiser(error: Exception) -> Finish:

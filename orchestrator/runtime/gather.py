@@ -25,6 +25,9 @@ from orchestrator.runtime.sizing import MAX_BYTES, ChunkSizer
 
 MAX_DEATHS = 3
 """Replicas that may die over one chunk before the job is given up."""
+MIN_AHEAD_S = 0.4
+"""Work that should be in flight on a replica even while its chunks are small."""
+MAX_IN_FLIGHT = 16
 WRITERS = 2
 MAX_UNWRITTEN = 8
 """Parts that may wait for the disk; then no new chunks are handed out."""
@@ -54,7 +57,8 @@ class _Feed:
 
     port: ReplicaPort
     in_flight: int = 0
-    last: float = 0.0
+    rows: int = 0
+    """Rows of the chunks in flight."""
     sizer: ChunkSizer = field(default_factory=ChunkSizer)
 
 
@@ -131,7 +135,7 @@ class Gather:
         return sum(feed.in_flight for feed in self._feeds.values())
 
     def _add(self, port: ReplicaPort) -> None:
-        self._feeds[port.name] = _Feed(port, last=time.monotonic())
+        self._feeds[port.name] = _Feed(port)
 
     def _stop(self, *, force: bool) -> None:
         self._stopping = True
@@ -143,14 +147,22 @@ class Gather:
         while hungry and not self._stopping and self._fault is None:
             hungry = False
             for feed in self._feeds.values():
-                if feed.in_flight < self._depth and self._writing < MAX_UNWRITTEN:
+                if self._hungry(feed) and self._writing < MAX_UNWRITTEN:
                     hungry = self._feed(feed) or hungry
+
+    def _hungry(self, feed: _Feed) -> bool:
+        """Whether it should have one more chunk: by number, and small ones by time."""
+        if feed.in_flight < self._depth:
+            return True
+        ahead_s = feed.rows / max(1.0, feed.sizer.rows_per_second)
+        return feed.in_flight < MAX_IN_FLIGHT and ahead_s < MIN_AHEAD_S
 
     def _feed(self, feed: _Feed) -> bool:
         task = self._again.popleft() if self._again else self._next(feed)
         if task is None:
             return False
         feed.in_flight += 1
+        feed.rows += task.chunk.rows
         future = feed.port.run(task.chunk)
         future.add_done_callback(
             lambda done: self._events.put(lambda: self._returned(feed, task, done))
@@ -185,11 +197,11 @@ class Gather:
 
     def _returned(self, feed: _Feed, task: _Task, done: Future[ChunkResult]) -> None:
         feed.in_flight -= 1
+        feed.rows -= task.chunk.rows
         error = done.exception()
         if error is None:
-            now = time.monotonic()
-            feed.sizer.observe(task.chunk.rows - len(task.chunk.skip), now - feed.last)
-            feed.last = now
+            rows = task.chunk.rows - len(task.chunk.skip)
+            feed.sizer.observe(rows, time.monotonic())
             self._write(task.chunk, done.result(), feed.port.name)
             return
         self._died(feed, task, error)

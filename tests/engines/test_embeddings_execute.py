@@ -106,7 +106,9 @@ def test_texts_that_mean_the_same_are_nearer(minilm: Engine) -> None:
 
 def test_it_says_what_it_loaded(minilm: Engine) -> None:
     loaded = minilm.loaded
-    assert loaded.description == f"{MINILM}, float32, mean pooling, padded rows, 1,024 tokens a batch"
+    assert loaded.description == (
+        f"{MINILM}, float32, mean pooling, padded rows, 1,024 tokens a batch"
+    )
     assert loaded.device == "CPU, 1 cores"
     assert 90_000_000 < loaded.weights_bytes < 92_000_000
     assert loaded.budget > 0
