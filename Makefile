@@ -1,5 +1,5 @@
 .PHONY: check test
-check:  ## format, lint, types, walls between the layers, pure tests (under half a minute)
+check:  ## format, lint, types, walls between the layers, tests that need no Ray
 	scripts/check
 test: check  ## everything that needs no GPU
-	python -m pytest
+	pytest -m 'ray and not gpu'

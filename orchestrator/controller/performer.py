@@ -52,6 +52,10 @@ class Performer:
         """Watch a runner that outlived the controller; false if it is gone."""
         return self._runners.adopt(job)
 
+    def prepare(self) -> None:
+        """Have a runner standing by for the next job."""
+        self._runners.prepare()
+
     def _do(self, job: ActiveJob, instruction: Instruction) -> None:
         match instruction:
             case FindPlace():

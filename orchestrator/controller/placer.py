@@ -23,9 +23,13 @@ from orchestrator.lifecycle.messages import (
 from orchestrator.lifecycle.states import State
 from orchestrator.runtime.leases import LeaseRefusedError
 from orchestrator.scheduling.plan import Diagnosis, Plan
+from orchestrator.scheduling.policy import Policy
 from orchestrator.scheduling.recheck import recheck
 from orchestrator.scheduling.schedule import schedule
 from orchestrator.scheduling.snapshot import Gpu, Snapshot
+
+POLICY = Policy(evict_all_idle=True)
+"""A lease is a whole GPU: an idle engine cannot stay beside a new one."""
 
 Perform = Callable[[ActiveJob, Event], None]
 """Gives an event to a job's machine and carries out what it says."""
@@ -191,4 +195,4 @@ def plan_for(store: Store | None, work: Work, snapshot: Snapshot) -> Plan | Diag
         OrchError: E103 or E203, the model's files cannot be read.
     """
     peak = store.peak(work.engine_key(snapshot.kind)) if store else None
-    return schedule(work.demand(snapshot, peak), snapshot)
+    return schedule(work.demand(snapshot, peak), snapshot, POLICY)

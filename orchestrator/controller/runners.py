@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 
 from orchestrator.controller.core import Core, now
@@ -10,11 +12,13 @@ from orchestrator.controller.fleet import Engine
 from orchestrator.controller.views import ActiveJob
 from orchestrator.errors import Code, Fault, OrchError
 from orchestrator.lifecycle.messages import Event, ReplicaLost, RunnerEnded, RunnerLost
+from orchestrator.lifecycle.states import State
 from orchestrator.runtime.cluster import RunnerHandle
 from orchestrator.runtime.progress import RunnerView
 from orchestrator.runtime.runner import RunnerJob
 
 WATCH_S = 10.0
+STANDBY_TIMEOUT_S = 30.0
 
 
 class Runners:
@@ -24,14 +28,51 @@ class Runners:
         self._core = core
         self._perform = perform
         self._handles: dict[str, RunnerHandle] = {}
+        self._standby: Future[tuple[str, RunnerHandle]] | None = None
+
+    def prepare(self) -> None:
+        """Have the next job's runner ready under its name: that saves it a second."""
+        if self._standby is not None:
+            return
+        waiting = [
+            job.id
+            for job in self._core.jobs.values()
+            if job.machine.state in (State.PENDING, State.LOADING)
+        ]
+        number = min(waiting, default=self._core.store.last_job() + 1)
+        name = runner_name(number)
+        standby: Future[tuple[str, RunnerHandle]] = Future()
+        self._standby = standby
+        self._core.loop.thread(lambda: self._fill(standby, name), f"standby {name}")
+
+    def _fill(self, standby: Future[tuple[str, RunnerHandle]], name: str) -> None:
+        try:
+            standby.set_result((name, self._core.cluster.start_runner(name)))
+        except OrchError as error:
+            standby.set_exception(error)
+
+    def _take(
+        self, name: str, standby: Future[tuple[str, RunnerHandle]] | None
+    ) -> RunnerHandle:
+        """The runner that stands by, if it has this name, else a new one."""
+        if standby is not None:
+            with suppress(OrchError):
+                ready, handle = standby.result(timeout=STANDBY_TIMEOUT_S)
+                if ready == name:
+                    return handle
+                self._core.cluster.kill(handle)
+        return self._core.cluster.start_runner(name)
 
     def start(self, job: ActiveJob) -> None:
         """Start a runner; it takes all replicas there are, and resumes from disk."""
         again = job.machine.restarts.get("runner", 0)
-        name = f"orch:job-{job.id}:runner" + (f".{again + 1}" if again else "")
+        name = runner_name(job.id, again)
         job.runner_name = name
         work = job.work.runner_job(job.row, job.started_at or now())
-        self._core.loop.thread(lambda: self._start_and_watch(job, name, work), name)
+        standby, self._standby = self._standby, None
+        self._core.loop.thread(
+            lambda: self._start_and_watch(job, name, work, standby), name
+        )
         # A controller that comes back must find this runner by its name.
         self._core.save(job)
 
@@ -58,9 +99,16 @@ class Runners:
         if runner is not None:
             self._core.cluster.stop_runner(runner, force=force)
 
-    def _start_and_watch(self, job: ActiveJob, name: str, work: RunnerJob) -> None:
+    def _start_and_watch(
+        self,
+        job: ActiveJob,
+        name: str,
+        work: RunnerJob,
+        standby: Future[tuple[str, RunnerHandle]] | None,
+    ) -> None:
         try:
-            handle = self._core.cluster.start_runner(name, work)
+            handle = self._take(name, standby)
+            self._core.cluster.begin_job(handle, work)
         except OrchError as error:
             self._core.loop.post(partial(self._lost, job, name, error.fault))
             return
@@ -82,6 +130,7 @@ class Runners:
         if job.runner_name != name:
             return
         self._handles[name] = handle
+        self.prepare()
         for engine in self._core.fleet.of_job(job.id):
             if engine.pid:
                 self.offer(job, engine)
@@ -124,6 +173,11 @@ class Runners:
         job.runner = RunnerView()
         job.notices.append(f"the runner was lost ({fault.message}); it starts again")
         self._perform(job, RunnerLost(fault))
+
+
+def runner_name(job: int, deaths: int = 0) -> str:
+    """The runner's name in Ray; a new one after each death."""
+    return f"orch:job-{job}:runner" + (f".{deaths + 1}" if deaths else "")
 
 
 def _loss(replica: int, fault: Fault, *, alive: bool) -> ReplicaLost:

@@ -34,6 +34,9 @@ class Service:
     def run(self) -> None:
         """Take up what an earlier controller left, then decide until stopped."""
         self._core.loop.post(lambda: recover(self._core, self._perform))
+        # Agents start now, so that their zygotes have torch when the first job comes.
+        self._core.loop.effect(self._core.cluster.gpus, lambda _gpus: None)
+        self._core.loop.post(self._perform.prepare)
         self._core.loop.post(self._look)
         self._core.loop.thread(self._tick_for_ever, "tick")
         self._core.loop.run()

@@ -125,6 +125,10 @@ class Store:
         rows = self._read(f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", (job,))
         return _job_row(rows[0]) if rows else None
 
+    def last_job(self) -> int:
+        """The highest number a job has; 0 before the first."""
+        return int(self._read("SELECT coalesce(max(id), 0) FROM jobs", ())[0][0])
+
     def jobs(self, *, final: bool, limit: int = 1000) -> list[JobRow]:
         """The newest jobs, newest first; without `final`, those that go on."""
         where = "" if final else f"WHERE state NOT IN ({_FINAL})"

@@ -53,16 +53,36 @@ class JobMachine:
     state: State = State.PENDING
     replicas: dict[int, ReplicaState] = field(default_factory=dict)
     running: bool = False
-    """A runner is at work, or being started."""
+    """A runner is at work, or being started, or waits for its next replica."""
     restarts: dict[int | str, int] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
+    outcome: State = State.CANCELLED
+    """What a job that is stopping becomes when its runner has come to rest."""
     story: list[Step] = field(default_factory=list)
 
     def handle(self, event: Event) -> tuple[Instruction, ...]:
         """Take in what happened; return what to do, in order."""
-        instructions = () if self.state.final else tuple(self._react(event))
+        over = self.state.final or self._too_late(event)
+        instructions = () if over else tuple(self._react(event))
         self.story.append(Step(event, self.state, instructions))
         return instructions
+
+    def _too_late(self, event: Event) -> bool:
+        """Whether it tells of a replica, a runner or a plan that is none any more."""
+        match event:
+            case Planned():
+                return self.state is not State.PENDING
+            case ReplicaReady() | ReplicaFailed():
+                return self.replicas.get(event.replica) is not ReplicaState.LOADING
+            case ReplicaLost():
+                return self.replicas.get(event.replica) is not ReplicaState.READY
+            case RunnerLost():
+                return not self.running
+            case RunnerEnded():
+                # Without a runner it is the queue that gives up, and says why.
+                return not self.running and not event.faults
+            case _:
+                return False
 
     def _react(self, event: Event) -> list[Instruction]:  # noqa: C901 - a table
         match event:
@@ -84,7 +104,7 @@ class JobMachine:
             case CancelRequested():
                 return self._cancel(event)
             case ControllerRestarted():
-                return self._start_over("the controller restarted")
+                return self._restarted()
             case _:
                 assert_never(event)
 
@@ -134,26 +154,23 @@ class JobMachine:
         return self._end(self.faults, "no replica is left")
 
     def _end(self, faults: tuple[Fault, ...], cause: str) -> list[Instruction]:
-        self.faults = faults
-        if self.running:
-            self.state = State.STOPPING
-            return [StopRunner(force=True, cause=cause)]
-        return self._finish(State.FAILED, faults, cause)
+        if not self.running:
+            return self._finish(State.FAILED, faults, cause)
+        if self.state is not State.STOPPING:
+            self.state, self.outcome, self.faults = State.STOPPING, State.FAILED, faults
+        return [StopRunner(force=True, cause=cause)]
 
     def _runner_ended(self, event: RunnerEnded) -> list[Instruction]:
         self.running = False
-        if event.stopped and not self.faults:
-            return self._finish(State.CANCELLED, (), "cancelled")
         if event.stopped:
-            return self._finish(State.FAILED, self.faults, "no replica is left")
+            return self._rest("stopped")
         outcome = State.FAILED if event.faults else State.SUCCEEDED
         return self._finish(outcome, event.faults, "the runner is done")
 
     def _runner_lost(self, event: RunnerLost) -> list[Instruction]:
         self.running = False
         if self.state is State.STOPPING:
-            outcome = State.FAILED if self.faults else State.CANCELLED
-            return self._finish(outcome, self.faults, "stopped")
+            return self._rest("stopped")
         again = self.restarts.get("runner", 0) + 1
         self.restarts["runner"] = again
         if again > MAX_RESTARTS:
@@ -167,16 +184,30 @@ class JobMachine:
 
     def _cancel(self, event: CancelRequested) -> list[Instruction]:
         if self.running:
-            self.state = State.STOPPING
+            if self.state is not State.STOPPING:
+                self.state, self.outcome = State.STOPPING, State.CANCELLED
             return [StopRunner(force=event.force, cause="cancelled")]
         return self._finish(State.CANCELLED, (), "cancelled")
 
+    def _restarted(self) -> list[Instruction]:
+        self.running = False
+        if self.state is State.STOPPING:
+            return self._rest("the controller restarted")
+        return self._start_over("the controller restarted")
+
     def _start_over(self, cause: str) -> list[Instruction]:
-        drops = [DropReplica(r, cause) for r in self.replicas]
-        stop = [StopRunner(force=True, cause=cause)] if self.running else []
-        self.state = State.PENDING
-        self.replicas, self.running, self.faults = {}, False, ()
-        return [*stop, *drops, FindPlace(cause)]
+        """Wait for a new place; a runner that runs waits too, for its next replica."""
+        drops = [
+            DropReplica(replica, cause)
+            for replica, state in self.replicas.items()
+            if state is not ReplicaState.LOST
+        ]
+        self.state, self.replicas, self.faults = State.PENDING, {}, ()
+        return [*drops, FindPlace(cause)]
+
+    def _rest(self, cause: str) -> list[Instruction]:
+        faults = self.faults if self.outcome is State.FAILED else ()
+        return self._finish(self.outcome, faults, cause)
 
     def _finish(
         self, state: State, faults: tuple[Fault, ...], cause: str

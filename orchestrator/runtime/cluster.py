@@ -173,8 +173,8 @@ class Cluster:
 
     # --- runners ----------------------------------------------------------------
 
-    def start_runner(self, name: str, job: RunnerJob) -> RunnerHandle:
-        """Start a job's runner, on the head; it waits for its first replica.
+    def start_runner(self, name: str) -> RunnerHandle:
+        """Start a runner's process, on the head; it waits for its job.
 
         Raises:
             OrchError: E502, it did not start.
@@ -188,9 +188,18 @@ class Cluster:
                 num_cpus=0,
                 max_concurrency=16,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(head.id, soft=False),
-            ).remote(job)
+            ).remote()
             ray.get(runner.pid.remote(), timeout=AGENT_START_TIMEOUT_S)
             return runner
+
+    def begin_job(self, runner: RunnerHandle, job: RunnerJob) -> None:
+        """Give a runner its job.
+
+        Raises:
+            OrchError: E502, it is gone.
+        """
+        with translated(Code.RUNNER_LOST, "the runner did not start"):
+            ray.get(runner.begin.remote(job), timeout=AGENT_START_TIMEOUT_S)
 
     def add_replica(
         self, runner: RunnerHandle, name: str, replica: ReplicaHandle

@@ -83,7 +83,6 @@ def fake_gpus(text: str, node_id: str, node: str) -> list[Gpu]:
                 f"ORCH_FAKE_GPUS='{text}' is not understood",
                 fix="write it like 2x24GiB,1x8GiB",
             )
-        size = parse_memory(match[2])
         for _ in range(int(match[1])):
             gpus.append(_fake(len(gpus), size, node_id, node))
     return gpus

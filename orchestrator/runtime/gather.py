@@ -59,6 +59,8 @@ class _Feed:
     in_flight: int = 0
     rows: int = 0
     """Rows of the chunks in flight."""
+    alone: bool = False
+    """It has a suspect, and gets nothing beside it."""
     sizer: ChunkSizer = field(default_factory=ChunkSizer)
 
 
@@ -68,6 +70,11 @@ class _Task:
 
     chunk: Chunk
     deaths: int = 0
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it must run alone: one more death over it ends the job."""
+        return self.deaths == MAX_DEATHS - 1
 
 
 class Gather:
@@ -89,6 +96,7 @@ class Gather:
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._feeds: dict[str, _Feed] = {}
         self._again: deque[_Task] = deque()
+        self._in_flight = 0
         self._writing = 0
         self._exhausted = False
         self._stopping = False
@@ -127,12 +135,9 @@ class Gather:
             return False
         if self._fault is not None or (self._stopping and self._force):
             return True
-        if self._in_flight():
+        if self._in_flight:
             return False
         return self._stopping or (self._exhausted and not self._again)
-
-    def _in_flight(self) -> int:
-        return sum(feed.in_flight for feed in self._feeds.values())
 
     def _add(self, port: ReplicaPort) -> None:
         self._feeds[port.name] = _Feed(port)
@@ -152,6 +157,8 @@ class Gather:
 
     def _hungry(self, feed: _Feed) -> bool:
         """Whether it should have one more chunk: by number, and small ones by time."""
+        if feed.alone or (self._again and self._again[0].suspect):
+            return feed.in_flight == 0
         if feed.in_flight < self._depth:
             return True
         ahead_s = feed.rows / max(1.0, feed.sizer.rows_per_second)
@@ -161,6 +168,8 @@ class Gather:
         task = self._again.popleft() if self._again else self._next(feed)
         if task is None:
             return False
+        self._in_flight += 1
+        feed.alone = task.suspect
         feed.in_flight += 1
         feed.rows += task.chunk.rows
         future = feed.port.run(task.chunk)
@@ -171,7 +180,7 @@ class Gather:
 
     def _next(self, feed: _Feed) -> _Task | None:
         """The next chunk that has rows left to run."""
-        while not self._exhausted:
+        while not self._exhausted and self._writing < MAX_UNWRITTEN:
             rows = feed.sizer.rows(self._rest(), len(self._feeds))
             try:
                 chunk = self._reader.next_chunk(rows, MAX_BYTES)
@@ -196,6 +205,7 @@ class Gather:
         return self._handed * (total - read) / read
 
     def _returned(self, feed: _Feed, task: _Task, done: Future[ChunkResult]) -> None:
+        self._in_flight -= 1
         feed.in_flight -= 1
         feed.rows -= task.chunk.rows
         error = done.exception()
@@ -208,6 +218,10 @@ class Gather:
 
     def _died(self, feed: _Feed, task: _Task, error: BaseException) -> None:
         fault = _fault_of(error)
+        if fault.code is Code.USER_CODE_RAISED:
+            # No replica died: the outputs of these rows cannot be stored.
+            self._fault = fault
+            return
         if self._feeds.get(feed.port.name) is feed:
             del self._feeds[feed.port.name]
             self._progress.lost(feed.port.name, fault)

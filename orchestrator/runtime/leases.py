@@ -63,9 +63,9 @@ def acquire(name: str, gpu: Gpu) -> Lease:
         for attempt in range(MAX_TRIES):
             # A name cannot be reused before its old group is quite gone.
             lease = _reserve(f"{name}:{attempt}", gpu, {"GPU": 1.0})
-            if _probe(lease.group) in (str(gpu.index), gpu.uuid):
-                return lease
             spacers.append(lease)
+            if _probe(lease.group) in (str(gpu.index), gpu.uuid):
+                return spacers.pop()
         raise _refused(gpu, f"{MAX_TRIES} reservations gave other GPUs")
     finally:
         for spacer in spacers:

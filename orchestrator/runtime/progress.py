@@ -65,6 +65,10 @@ class Progress:
         self._started = time.monotonic()
         self._recent: deque[tuple[float, int]] = deque()
 
+    def begin(self) -> None:
+        """Time counts from here."""
+        self._started = time.monotonic()
+
     @property
     def view(self) -> RunnerView:
         """How things stand."""

@@ -77,15 +77,21 @@ class RunnerJob:
 
 
 class Runner:
-    """Runs one job's rows."""
+    """Runs one job's rows. Made ahead of its job: starting a process takes a second."""
 
-    def __init__(self, job: RunnerJob) -> None:
-        self._job = job
+    def __init__(self) -> None:
+        self._job: RunnerJob
         self._progress = Progress()
         self._replicas: list[_Port] = []
         self._lock = threading.Lock()
         self._gather: Gather | None = None
         self._stop: bool | None = None
+
+    @ray.method
+    def begin(self, job: RunnerJob) -> None:
+        """Take this job and start; replicas are added after this call."""
+        self._job = job
+        self._progress.begin()
         threading.Thread(target=self._run, name="runner", daemon=True).start()
 
     @ray.method

@@ -56,8 +56,9 @@ class ChunkSizer:
         """
         if self.rows_per_second == 0:
             return FIRST_ROWS
-        wanted = self.rows_per_second * TARGET_S
-        wanted = min(wanted, self.largest * GROWTH, MAX_ROWS)
+        most = min(self.largest * GROWTH, MAX_ROWS)
+        wanted = min(self.rows_per_second * TARGET_S, most)
         if rest is not None:
             wanted = min(wanted, rest / (max(1, replicas) * SHARE_OF_REST))
-        return max(int(wanted), int(self.rows_per_second * MIN_S), FIRST_ROWS // 2)
+        least = min(self.rows_per_second * MIN_S, most)
+        return max(int(wanted), int(least), FIRST_ROWS // 2)
