@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -62,7 +63,8 @@ class Api:
         def route(path: str, handler: Handler, method: str = "GET") -> Route:
             return Route(path, _guarded(handler, token), methods=[method])
 
-        return Starlette(
+        app = Starlette(
+            exception_handlers={HTTPException: _no_such_call},
             routes=[
                 route("/v1/health", self.health),
                 route("/v1/jobs", self.jobs),
@@ -72,8 +74,10 @@ class Api:
                 route("/v1/jobs/{job}/cancel", self.cancel, "POST"),
                 route("/v1/gpus", self.gpus),
                 route("/v1/shutdown", self.shutdown, "POST"),
-            ]
+            ],
         )
+        app.router.redirect_slashes = False
+        return app
 
     async def health(self, _request: Request) -> Response:
         """Who this is."""
@@ -117,7 +121,9 @@ class Api:
     async def cancel(self, request: Request) -> Response:
         """Ask a job to end."""
         job = _job_id(request)
-        force = bool((await _body(request)).get("force"))
+        force = (await _body(request)).get("force", False)
+        if not isinstance(force, bool):
+            raise OrchError.of(Code.BAD_VALUE, "'force' is neither true nor false")
         view = await run_in_threadpool(lambda: self._service.cancel(job, force=force))
         return JSONResponse({"job": view})
 
@@ -149,6 +155,15 @@ def _guarded(handler: Handler, token: str) -> Handler:
     return guarded
 
 
+async def _no_such_call(request: Request, error: Exception) -> Response:
+    """A path or a method that is none of ours, answered as JSON too."""
+    assert isinstance(error, HTTPException)
+    message = f"there is no call {request.method} {request.url.path}"
+    fault = Fault(Code.BAD_VALUE, message)
+    body = {"error": {"faults": [fault.to_json()]}}
+    return JSONResponse(body, error.status_code, headers=error.headers)
+
+
 def _refusal(*faults: Fault) -> Response:
     body = {"error": {"faults": [fault.to_json() for fault in faults]}}
     return JSONResponse(body, _STATUS.get(faults[0].code, 400))
@@ -162,7 +177,7 @@ async def _body(request: Request) -> dict[str, Any]:
             raise OrchError.of(Code.BAD_VALUE, "the request is larger than 32 MiB")
     try:
         body = json.loads(received or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OrchError.of(
             Code.BAD_VALUE, f"the request is not JSON: {error}"
         ) from error

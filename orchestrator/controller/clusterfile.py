@@ -72,15 +72,21 @@ def _parsed(data: dict[str, Any]) -> ClusterFile:
         raise ValueError(f"provider.type is {provider['type']}, expected local")
     auth = data.get("auth") or {}
     ours = (data.get("metadata") or {}).get("orch") or {}
+    workers = provider.get("worker_ips") or []
+    if not isinstance(workers, list):
+        raise ValueError("provider.worker_ips is not a list")
+    port = int(ours.get("port", 0))
+    if not 0 <= port < 65536:
+        raise ValueError(f"metadata.orch.port is {port}, expected 0 to 65535")
     unknown = sorted(set(ours) - set(_ORCH_KEYS))
     if unknown:
         raise ValueError(f"metadata.orch has no field {unknown[0]}")
     return ClusterFile(
         head_ip=str(provider["head_ip"]),
-        workers=tuple(str(ip) for ip in provider.get("worker_ips") or ()),
+        workers=tuple(str(ip) for ip in workers),
         ssh_user=str(auth.get("ssh_user", "")),
         ssh_key=str(auth.get("ssh_private_key", "")),
-        port=int(ours.get("port", 0)),
+        port=port,
         python=str(ours.get("python", "python3")),
         folder=str(ours.get("folder", _FOLDER)),
     )

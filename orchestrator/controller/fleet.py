@@ -96,8 +96,8 @@ class Fleet:
 
     def snapshot(self, gpus: Iterable[Gpu]) -> Snapshot:
         """What the scheduler may know: reports and promises."""
-        pids = {engine.pid for engine in self.engines.values()}
-        seen = tuple(self._ours_removed(gpu, pids) for gpu in gpus)
+        ours = {(engine.gpu.uuid, engine.pid) for engine in self.engines.values()}
+        seen = tuple(self._ours_removed(gpu, ours) for gpu in gpus)
         used = {
             (gpu.uuid, owner.pid): owner.used_bytes
             for gpu in gpus
@@ -114,8 +114,10 @@ class Fleet:
             warm = self.engines.get(placement.warm)
             if warm is not None:
                 warm.job, warm.replica, warm.idle_until = job, placement.replica, None
+                warm.reserved_bytes = placement.reserve_bytes
             else:
-                self.engines[name] = _new_engine(name, job, label, plan, placement)
+                fresh = self._unused(name)
+                self.engines[fresh] = _new_engine(fresh, job, label, plan, placement)
             for idle in placement.evict:
                 self.engines[idle].leaving = True
 
@@ -152,8 +154,17 @@ class Fleet:
             if (uuid, leak.pid) in holders
         }
 
-    def _ours_removed(self, gpu: Gpu, pids: set[int]) -> Gpu:
-        foreign = tuple(owner for owner in gpu.owners if owner.pid not in pids)
+    def _unused(self, name: str) -> str:
+        """The name, numbered if an engine of an earlier life still has it."""
+        candidate, life = name, 1
+        while candidate in self.engines:
+            life += 1
+            candidate = f"{name}~{life}"
+        return candidate
+
+    def _ours_removed(self, gpu: Gpu, ours: set[tuple[Uuid, int]]) -> Gpu:
+        # A pid alone says nothing: nodes number their processes alike.
+        foreign = tuple(o for o in gpu.owners if (gpu.uuid, o.pid) not in ours)
         leak = self.leaked.get(gpu.uuid)
         problem = gpu.problem or (str(leak) if leak else "")
         return replace(gpu, owners=foreign, problem=problem)

@@ -128,6 +128,7 @@ class Performer:
             engine.description = loaded.description
             self._core.store.save_engine(engine.name, engine.to_json())
         job.details[replica] = engine.description
+        job.pids[replica] = engine.pid
         self(job, ReplicaReady(replica))
 
     def _drop_replica(self, job: ActiveJob, drop: DropReplica) -> None:

@@ -45,11 +45,14 @@ def _restored(row: JobRow) -> ActiveJob:
     view = row.view
     job = ActiveJob(row, Work.from_request(row.request))
     job.plan = Plan.from_json(view["plan"]) if view.get("plan") else None
-    job.runner_name = view.get("runner", "")
+    job.runner_name = view.get("runner", {}).get("name", "")
     job.started_at = row.started_at
     job.notices = list(view.get("notices", ()))
     job.version = view.get("version", 0) + 1
     job.machine = JobMachine(state=row.state)
+    if row.state is State.STOPPING:
+        # The runner may not have heard of it; told twice does no harm.
+        job.stopping = False
     return job
 
 
@@ -61,6 +64,7 @@ def _adopt_job(core: Core, perform: Performer, job: ActiveJob) -> bool:
     if not perform.adopt(job):
         return False
     job.names = {engine.replica: engine.name for engine in engines}
+    job.pids = {engine.replica: engine.pid for engine in engines}
     ready = {engine.replica: ReplicaState.READY for engine in engines}
     job.machine = JobMachine(state=job.machine.state, replicas=ready, running=True)
     job.notices.append("the controller restarted; the job went on meanwhile")

@@ -186,6 +186,7 @@ class Store:
     def _migrate(self, path: Path) -> None:
         version = int(self._read("PRAGMA user_version", ())[0][0])
         if version > len(_MIGRATIONS):
+            self._db.close()
             raise OrchError.of(
                 Code.WRONG_STATE,
                 f"{path} was written by a newer orch (schema {version})",

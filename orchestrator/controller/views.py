@@ -28,6 +28,7 @@ class ActiveJob:
         runner_name: Its name in Ray; a new one after each death.
         names: Replica number -> name of its engine.
         details: Replica number -> a clause for people.
+        pids: Replica number -> process of its engine.
         notices: What people should know, oldest first.
         version: Grows with every change.
     """
@@ -41,6 +42,7 @@ class ActiveJob:
     runner_name: str = ""
     names: dict[int, str] = field(default_factory=dict)
     details: dict[int, str] = field(default_factory=dict)
+    pids: dict[int, int] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     version: int = 0
     started_at: str | None = None
@@ -72,7 +74,7 @@ def job_view(job: ActiveJob) -> dict[str, Any]:
         "diagnosis": job.diagnosis.to_json() if job.diagnosis else None,
         "progress": _progress(job),
         "replicas": [_replica(job, r, s) for r, s in job.machine.replicas.items()],
-        "runner": job.runner_name,
+        "runner": {"name": job.runner_name, "pid": job.runner.pid},
         "output": job.row.output,
         "results": job.runner.results,
         "faults": [fault.to_json() for fault in _faults(job)],
@@ -118,4 +120,5 @@ def _replica(job: ActiveJob, replica: int, state: ReplicaState) -> dict[str, Any
         "state": str(state),
         "warm": bool(placement.warm),
         "detail": job.details.get(replica, ""),
+        "pid": job.pids.get(replica, 0),
     }

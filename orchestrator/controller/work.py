@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Mapping
@@ -67,7 +66,7 @@ class Work:
                 f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
             )
             raise _bad_request("the job is not valid", facts) from error
-        except (KeyError, TypeError, AttributeError, binascii.Error) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise _bad_request(f"the request is not understood: {error!r}") from error
 
     @property
@@ -108,11 +107,15 @@ class Work:
         Raises:
             OrchError: E103, E203 or E204, what is not there or not right.
         """
-        resolve_inputs(self.job.input, self.folder)
         model = self.job.model
-        if model.id is not None:
-            source = resolve_model(model, self.folder)
-            check_weights(source.path, allow_pickle=model.allow_pickle)
+        try:
+            resolve_inputs(self.job.input, self.folder)
+            if model.id is not None:
+                source = resolve_model(model, self.folder)
+                check_weights(source.path, allow_pickle=model.allow_pickle)
+        except ValueError as error:
+            # A zero byte, or what no file system can write.
+            raise _bad_request(f"a path cannot be read so: {error}") from error
 
     def output_path(self) -> str:
         """The output folder; `{id}` is filled in when the job has one."""

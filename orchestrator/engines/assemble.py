@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from orchestrator.engines.base import Column, Columns
 from orchestrator.engines.messages import BadRow, Output
+from orchestrator.errors import Code, OrchError
 
 
 class Assembly:
@@ -33,11 +35,25 @@ class Assembly:
         self._left -= 1
 
     def add(self, positions: npt.NDArray[np.int64], columns: Columns) -> None:
-        """Put the values of some rows in their places."""
+        """Put the values of some rows in their places.
+
+        Raises:
+            OrchError: E401, they are not like those of the rows before.
+        """
+        if not self._columns:
+            self._columns = {
+                name: _empty_like(values, self._rows)
+                for name, values in columns.items()
+            }
+        if columns.keys() != self._columns.keys():
+            raise _unlike(f"{sorted(columns)}, before {sorted(self._columns)}")
+        placed = {
+            name: _fitting(name, self._columns[name], values)
+            for name, values in columns.items()
+        }
+        self._columns = placed
         for name, values in columns.items():
-            if name not in self._columns:
-                self._columns[name] = _empty_like(values, self._rows)
-            _put(self._columns[name], positions, values)
+            _put(placed[name], positions, values)
         self._filled[positions] = True
 
     def fail(self, bad: BadRow) -> None:
@@ -57,6 +73,38 @@ def _empty_like(values: Column, rows: int) -> Column:
     if isinstance(values, list):
         return [None] * rows
     return np.empty((rows, *values.shape[1:]), dtype=values.dtype)
+
+
+def _fitting(name: str, column: Column, values: Column) -> Column:
+    """The column, of a type that holds these values as well."""
+    if isinstance(column, list) or isinstance(values, list):
+        if type(column) is not type(values):
+            raise _unlike(f"'{name}' is once an array and once a list")
+        return column
+    if column.shape[1:] != values.shape[1:]:
+        before, now = column.shape[1:], values.shape[1:]
+        raise _unlike(f"a row of '{name}' has shape {now}, before {before}")
+    return column.astype(np.result_type(column, values), copy=False)
+
+
+def _unlike(what: str) -> OrchError:
+    return OrchError.of(
+        Code.USER_CODE_RAISED,
+        f"the model returned other columns than for the rows before: {what}",
+    )
+
+
+def without_columns(output: Output, error: Exception) -> Output:
+    """The output with all of its rows failed: its values cannot leave the process."""
+    message = f"the model's output cannot be sent: {type(error).__name__}: {error}"
+    known = {bad.position for bad in output.bad}
+    rows = len(next(iter(output.columns.values()), ())) + len(known)
+    bad = [
+        BadRow(position, Code.USER_CODE_RAISED, message)
+        for position in range(rows)
+        if position not in known
+    ]
+    return replace(output, columns={}, bad=[*output.bad, *bad])
 
 
 def _put(

@@ -78,17 +78,25 @@ class EngineLink:
             self._conn.send(Stop())
 
     def _read(self) -> None:
-        with suppress(EOFError, OSError):
-            while True:
-                message: FromEngine = self._conn.recv()
-                assert isinstance(message, Output)
-                self._waiting.pop(message.number).set_result(message)
-        died = self._death("while running")
+        died = self._receive()
         with self._sending:
             self._died = died
         for future in list(self._waiting.values()):
             future.set_exception(died)
         self.gone.set()
+
+    def _receive(self) -> OrchError:
+        """Pass on outputs until there are no more; why that is."""
+        try:
+            while True:
+                message: FromEngine = self._conn.recv()
+                assert isinstance(message, Output)
+                self._waiting.pop(message.number).set_result(message)
+        except (EOFError, OSError):
+            return self._death("while running")
+        except Exception as error:  # noqa: BLE001 - whatever unpickling may raise
+            self.stop()
+            return _unreadable(error)
 
     def _death(self, when: str) -> OrchError:
         how = _how_it_ended(self._folder / f"{self.pid}.exit")
@@ -104,13 +112,19 @@ def _how_it_ended(file: Path) -> str:
     # closed; half a second is plenty and only delays the wording.
     waiter = threading.Event()
     for _ in range(50):
-        if file.exists():
-            break
+        with suppress(OSError, ValueError):
+            code = int(json.loads(file.read_text())["code"])
+            if code >= 0:
+                return f"exit code {code}"
+            return f"killed by {signal.Signals(-code).name}"
         waiter.wait(0.01)
-    try:
-        code = int(json.loads(file.read_text())["code"])
-    except (OSError, ValueError):
-        return "no exit status was seen"
-    if code >= 0:
-        return f"exit code {code}"
-    return f"killed by {signal.Signals(-code).name}"
+    return "no exit status was seen"
+
+
+def _unreadable(error: Exception) -> OrchError:
+    return OrchError.of(
+        Code.USER_CODE_RAISED,
+        "the model's output cannot be read outside its process: "
+        f"{type(error).__name__}: {error}",
+        fix="return tensors, numbers, texts, or lists and dicts of them",
+    )

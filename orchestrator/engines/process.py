@@ -9,6 +9,7 @@ socket, so that a large one holds nobody up.
 from __future__ import annotations
 
 import os
+import pickle
 import queue
 import sys
 import threading
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from orchestrator.engines.assemble import Assembly
+from orchestrator.engines.assemble import Assembly, without_columns
 from orchestrator.engines.base import Batch, Columns, Executor
 from orchestrator.engines.executors import executor_for
 from orchestrator.engines.messages import Hello, Load, Output, Run, Stop, ToEngine
@@ -137,7 +138,10 @@ class _Pipeline:
 
     def _send(self) -> None:
         while (output := self._finished.get()) is not None:
-            self._conn.send(output)
+            try:
+                self._conn.send(output)
+            except (pickle.PicklingError, TypeError, AttributeError) as error:
+                self._conn.send(without_columns(output, error))
 
     def _finish(self, assembly: Assembly, batch: Batch, finish: Finish) -> None:
         try:

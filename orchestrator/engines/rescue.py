@@ -21,6 +21,8 @@ def rescue(
     out_of_memory = executor.is_out_of_memory(error)
     if out_of_memory:
         assembly.splits += 1
+        # The frames it passed through hold the batch's tensors.
+        traceback.clear_frames(error.__traceback__)
         executor.trim()
     if len(batch.rows) == 1:
         assembly.fail(_bad_row(batch, error, out_of_memory=out_of_memory))

@@ -17,6 +17,7 @@ from orchestrator.lifecycle.messages import (
     Event,
     FindPlace,
     Finish,
+    GaveUp,
     Instruction,
     LeaseRefused,
     NoPlace,
@@ -70,7 +71,7 @@ class JobMachine:
     def _too_late(self, event: Event) -> bool:
         """Whether it tells of a replica, a runner or a plan that is none any more."""
         match event:
-            case Planned():
+            case Planned() | GaveUp():
                 return self.state is not State.PENDING
             case ReplicaReady() | ReplicaFailed():
                 return self.replicas.get(event.replica) is not ReplicaState.LOADING
@@ -91,6 +92,8 @@ class JobMachine:
             case NoPlace() | LeaseRefused():
                 # The queue asks again when a GPU reports something new.
                 return []
+            case GaveUp():
+                return self._end((event.fault,), event.fault.message)
             case ReplicaReady():
                 return self._replica_ready(event)
             case ReplicaFailed():

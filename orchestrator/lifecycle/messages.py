@@ -26,6 +26,13 @@ class NoPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class GaveUp:
+    """The queue cannot even look for a place: the job's own files are not right."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseRefused:
     """A GPU of the plan was not to be had; nothing is held."""
 
@@ -89,6 +96,7 @@ class ControllerRestarted:
 Event: TypeAlias = (
     Planned
     | NoPlace
+    | GaveUp
     | LeaseRefused
     | ReplicaReady
     | ReplicaFailed

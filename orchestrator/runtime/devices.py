@@ -49,8 +49,15 @@ def usable_cores() -> int:
 
 
 def cpu_devices(node_id: str, node: str, cores: int) -> list[Gpu]:
-    """`cpu:0`, `cpu:1`: each a share of the node's cores and of its RAM."""
-    count = int(os.environ.get("ORCH_CPU_DEVICES", min(MAX_CPU_DEVICES, cores)))
+    """`cpu:0`, `cpu:1`: each a share of the node's cores and of its RAM.
+
+    Raises:
+        OrchError: E203, `ORCH_CPU_DEVICES` is no whole number above 0.
+    """
+    text = os.environ.get("ORCH_CPU_DEVICES", str(min(MAX_CPU_DEVICES, cores)))
+    if not text.isdecimal() or int(text) == 0:
+        raise _not_understood("ORCH_CPU_DEVICES", text, "2")
+    count = int(text)
     memory = psutil.virtual_memory()
     return [
         Gpu(
@@ -76,16 +83,22 @@ def fake_gpus(text: str, node_id: str, node: str) -> list[Gpu]:
     """
     gpus: list[Gpu] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)x(\S+)\s*", part)
-        if match is None:
-            raise OrchError.of(
-                Code.BAD_VALUE,
-                f"ORCH_FAKE_GPUS='{text}' is not understood",
-                fix="write it like 2x24GiB,1x8GiB",
-            )
-        for _ in range(int(match[1])):
+        try:
+            number, memory = part.split("x", 1)
+            count, size = int(number), parse_memory(memory)
+        except ValueError:
+            raise _not_understood("ORCH_FAKE_GPUS", text, "2x24GiB,1x8GiB") from None
+        for _ in range(count):
             gpus.append(_fake(len(gpus), size, node_id, node))
     return gpus
+
+
+def _not_understood(variable: str, text: str, example: str) -> OrchError:
+    return OrchError.of(
+        Code.BAD_VALUE,
+        f"{variable}='{text}' is not understood",
+        fix=f"write it like {example}",
+    )
 
 
 def _fake(index: int, size: int, node_id: str, node: str) -> Gpu:

@@ -13,11 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from orchestrator.data.reader import Reader
 from orchestrator.data.rows import Chunk
 from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.runtime.ports import PartSink, ReplicaPort
 from orchestrator.runtime.progress import Progress
 from orchestrator.runtime.replica import ChunkResult
 from orchestrator.runtime.reuse import Reuse
@@ -31,24 +31,6 @@ MAX_IN_FLIGHT = 16
 WRITERS = 2
 MAX_UNWRITTEN = 8
 """Parts that may wait for the disk; then no new chunks are handed out."""
-
-
-class ReplicaPort(Protocol):
-    """The door to one replica."""
-
-    name: str
-
-    def run(self, chunk: Chunk) -> Future[ChunkResult]:
-        """Start one chunk; the future fails with OrchError if the replica dies."""
-        ...
-
-
-class PartSink(Protocol):
-    """Where finished chunks go."""
-
-    def write(self, chunk: Chunk, part: ChunkResult | None) -> None:
-        """Put one part on disk, durably; `None`: every row of it was reused."""
-        ...
 
 
 @dataclass(slots=True)

@@ -9,6 +9,8 @@ cluster are safe. A CPU device's lease is a bundle of its cores.
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +31,9 @@ from orchestrator.scheduling.snapshot import DeviceKind, Gpu
 RESERVE_TIMEOUT_S = 2.0
 PROBE_TIMEOUT_S = 30.0
 MAX_TRIES = 16
+_SEARCHING: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+"""By node. Two searches side by side would take each other's GPU for a spacer, and
+both would be refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,11 @@ def acquire(name: str, gpu: Gpu) -> Lease:
     """
     if gpu.kind is DeviceKind.CPU:
         return _reserve(name, gpu, {"CPU": float(gpu.cores)})
+    with _SEARCHING[gpu.node_id]:
+        return _find_gpu(name, gpu)
+
+
+def _find_gpu(name: str, gpu: Gpu) -> Lease:
     spacers: list[Lease] = []
     try:
         for attempt in range(MAX_TRIES):

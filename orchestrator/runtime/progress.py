@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -18,6 +19,7 @@ class RunnerView:
 
     Attributes:
         version: Grows with every change.
+        pid: The runner's process.
         phase: `running`, `merging` or `done`.
         rows_total: Rows of the input; `None` until they are counted.
         rows_done: Rows dealt with: good, failed and reused ones.
@@ -34,6 +36,7 @@ class RunnerView:
     """
 
     version: int = 0
+    pid: int = 0
     phase: str = "running"
     rows_total: int | None = None
     rows_done: int = 0
@@ -68,6 +71,7 @@ class Progress:
     def begin(self) -> None:
         """Time counts from here."""
         self._started = time.monotonic()
+        self.update(pid=os.getpid())
 
     @property
     def view(self) -> RunnerView:

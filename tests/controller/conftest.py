@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.controller.plant import Plant, plant
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Plant]:
+    """A controller over two GPUs of 24 GiB."""
+    with plant(tmp_path, 24, 24) as built:
+        yield built

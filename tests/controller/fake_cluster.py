@@ -1,0 +1,391 @@
+"""A cluster that is not there, behind the door of the real one.
+
+`FakeCluster` has the methods of `runtime.cluster.Cluster` and pickles every argument,
+result and error, as Ray would. `World` is what outlives a controller: GPUs, leases,
+replicas and runners. Tests script it, and wait on it.
+"""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from orchestrator.engines.base import EngineSpec, Loaded
+from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.runtime.cluster import Node
+from orchestrator.runtime.leases import Lease, LeaseRefusedError
+from orchestrator.runtime.progress import RunnerView
+from orchestrator.runtime.runner import RunnerJob
+from orchestrator.scheduling.snapshot import DeviceKind, Gpu, Owner, Uuid
+from orchestrator.units import GIB
+
+T = TypeVar("T")
+P = ParamSpec("P")
+PATIENCE_S = 10.0
+HELD_BACK_S = 60.0
+"""How long the fake waits for its test before it gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """An actor, as a controller holds it."""
+
+    name: str
+    pid: int
+
+
+@dataclass
+class FakeReplica:
+    handle: Handle
+    lease: str
+    gpu: str
+    spec: EngineSpec | None = None
+
+
+@dataclass
+class FakeRunner:
+    """A runner that says what the test tells it to say."""
+
+    handle: Handle
+    world: World
+    job: RunnerJob | None = None
+    view: RunnerView = field(default_factory=RunnerView)
+    replicas: list[str] = field(default_factory=list)
+    stops: list[bool] = field(default_factory=list)
+    obedient: bool = True
+    """Comes to rest as soon as it is told to."""
+
+    def say(self, **news: Any) -> None:  # noqa: ANN401
+        """Publish this news."""
+        with self.world.changed:
+            version = self.view.version + 1
+            self.view = replace(self.view, version=version, **news)
+            self.world.changed.notify_all()
+
+    def finish(self, *faults: Fault) -> None:
+        """All rows are dealt with."""
+        results = None if faults else "/results.jsonl"
+        self.say(phase="done", faults=faults, results=results)
+
+    def lose(self, replica: str, fault: Fault) -> None:
+        """The replica's process ends, and the runner sees it."""
+        with self.world.changed:
+            del self.world.replicas[replica]
+        self.say(lost=(*self.view.lost, (replica, fault)))
+
+    def die(self) -> None:
+        """End its process."""
+        with self.world.changed:
+            del self.world.runners[self.handle.name]
+            self.world.changed.notify_all()
+
+    def with_replicas(self, count: int) -> list[str]:
+        """Wait until it was given so many; returns their names, sorted."""
+        self.world.until(lambda: len(self.replicas) >= count, f"{count} replicas")
+        return sorted(self.replicas)
+
+
+class World:
+    """The machines and their processes."""
+
+    def __init__(self, *sizes_gib: int) -> None:
+        self.changed = threading.Condition()
+        self.gpus = [_gpu(index, size) for index, size in enumerate(sizes_gib)]
+        self.leases: dict[str, str] = {}
+        """Lease -> GPU."""
+        self.replicas: dict[str, FakeReplica] = {}
+        self.runners: dict[str, FakeRunner] = {}
+        self.faults: dict[str, Fault] = {}
+        """GPU -> how a load on it ends."""
+        self.held: set[str] = set()
+        """GPUs on which a load takes until the test lets it go on."""
+        self.refused: set[str] = set()
+        """GPUs that Ray does not give."""
+        self.refusals = 0
+        self.loads: list[tuple[str, str]] = []
+        """(replica, GPU) of every load so far."""
+        self.foreign: dict[str, Owner] = {}
+        self.dead_nodes: set[str] = set()
+        self._pids = 1000
+
+    def until(self, met: Callable[[], T], what: str) -> T:
+        """Wait until this is so; returns what it found."""
+        with self.changed:
+            found = self.changed.wait_for(met, PATIENCE_S)
+        assert found, f"still not so: {what}"
+        return found
+
+    def change(self, act: Callable[[], object]) -> None:
+        """Change something that others may wait for."""
+        with self.changed:
+            act()
+            self.changed.notify_all()
+
+    def runner(self, job: int, *, other_than: FakeRunner | None = None) -> FakeRunner:
+        """The runner that works for a job, as soon as it does."""
+
+        def found() -> FakeRunner | None:
+            for runner in self.runners.values():
+                works = runner.job is not None and runner.job.id == job
+                if works and runner is not other_than:
+                    return runner
+            return None
+
+        runner = self.until(found, f"job {job} has a runner")
+        assert runner is not None
+        return runner
+
+    def new_handle(self, name: str) -> Handle:
+        """A new process."""
+        if name in self.replicas or name in self.runners:
+            # Ray says it with this class.
+            raise ValueError(f"The name {name} is already taken")
+        self._pids += 2
+        return Handle(name, self._pids)
+
+    def report(self) -> list[Gpu]:
+        """Every GPU as NVML would show it now."""
+        return [
+            self._seen(gpu) for gpu in self.gpus if gpu.node_id not in self.dead_nodes
+        ]
+
+    def check(self) -> None:
+        """Nothing is held twice, nothing lives without its lease."""
+        leased = list(self.leases.values())
+        assert len(leased) == len(set(leased)), "one lease a GPU"
+        working = [r.job.id for r in self.runners.values() if r.job]
+        assert len(working) == len(set(working)), "never two runners for a job"
+        for replica in self.replicas.values():
+            assert self.leases.get(replica.lease) == replica.gpu
+        for gpu in self.report():
+            assert gpu.free_bytes >= 0, "no GPU is promised twice"
+
+    def _seen(self, gpu: Gpu) -> Gpu:
+        owners = [
+            Owner(r.handle.pid + 1, "orch", "us", r.spec.memory_bytes)
+            for r in self.replicas.values()
+            if r.gpu == gpu.uuid and r.spec is not None
+        ]
+        if gpu.uuid in self.foreign:
+            owners.append(self.foreign[gpu.uuid])
+        free = gpu.total_bytes - sum(owner.used_bytes for owner in owners)
+        return replace(gpu, free_bytes=free, owners=tuple(owners))
+
+
+def _gpu(index: int, size_gib: int) -> Gpu:
+    return Gpu(
+        uuid=Uuid(f"GPU-{index}"),
+        node_id="node-a",
+        node="local",
+        index=index,
+        model="fake",
+        kind=DeviceKind.CUDA,
+        total_bytes=size_gib * GIB,
+        free_bytes=size_gib * GIB,
+        cores=1,
+    )
+
+
+def carried(
+    method: Callable[Concatenate[FakeCluster, P], T],
+) -> Callable[Concatenate[FakeCluster, P], T]:
+    """Take arguments, result and errors over a wire, as Ray does."""
+
+    @wraps(method)
+    def wired(self: FakeCluster, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        there = pickle.loads(pickle.dumps((args, kwargs)))
+        try:
+            with self.world.changed:
+                self.alive()
+                result = method(self, *there[0], **there[1])
+                self.world.check()
+                self.world.changed.notify_all()
+        except OrchError as error:
+            raise pickle.loads(pickle.dumps(error)) from None
+        return cast(T, pickle.loads(pickle.dumps(result)))
+
+    return wired
+
+
+class FakeCluster:
+    """One controller's connection to the world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._cut = False
+
+    def cut(self) -> None:
+        """The controller's process dies: nothing gets through any more."""
+        self.world.change(lambda: setattr(self, "_cut", True))
+
+    def alive(self) -> None:
+        """Raises once the connection was cut."""
+        if self._cut:
+            raise OrchError.of(Code.RUNNER_LOST, "this controller is dead")
+
+    @carried
+    def nodes(self) -> list[Node]:
+        return [Node("node-a", "local", "127.0.0.1", head=True)]
+
+    @carried
+    def gpus(self) -> list[Gpu]:
+        return self.world.report()
+
+    @carried
+    def node_answers(self, node_id: str) -> bool:
+        return node_id not in self.world.dead_nodes
+
+    @carried
+    def acquire(self, name: str, gpu: Gpu) -> Lease:
+        taken = gpu.uuid in self.world.leases.values()
+        if taken or gpu.uuid in self.world.refused:
+            self.world.refusals += 1
+            self.world.changed.notify_all()
+            text = f"Ray does not give {gpu.name} now"
+            raise LeaseRefusedError((Fault(Code.NOT_ENOUGH_GPU_MEMORY, text),))
+        if name in self.world.leases:
+            raise ValueError(f"a placement group is called {name} already")
+        self.world.leases[name] = gpu.uuid
+        return Lease(name, cast(Any, f"group of {name}"))
+
+    @carried
+    def release(self, lease: Lease) -> None:
+        self.world.leases.pop(lease.name, None)
+        for name, replica in list(self.world.replicas.items()):
+            if replica.lease == lease.name:
+                del self.world.replicas[name]
+
+    @carried
+    def start_replica(self, name: str, gpu: Gpu, lease: Lease) -> Handle:
+        handle = self.world.new_handle(name)
+        # An actor without its placement group is never placed.
+        if lease.name in self.world.leases:
+            self.world.replicas[name] = FakeReplica(handle, lease.name, gpu.uuid)
+        return handle
+
+    @carried
+    def load(
+        self, replica: Handle, node_id: str, spec: EngineSpec
+    ) -> tuple[Loaded, tuple[int, int]]:
+        world = self.world
+        there = self._replica(replica)
+        world.loads.append((replica.name, spec.gpu))
+        world.changed.notify_all()
+        world.changed.wait_for(
+            lambda: (
+                spec.gpu not in world.held
+                or world.replicas.get(replica.name) is not there
+                or self._cut
+            ),
+            HELD_BACK_S,
+        )
+        self.alive()
+        self._replica(replica)
+        if spec.gpu in world.faults:
+            raise OrchError((world.faults[spec.gpu],))
+        assert spec.gpu == there.gpu, "the plan and the lease name one GPU"
+        there.spec = spec
+        loaded = Loaded("model on " + node_id, GIB, 1, "fake", spec.gpu, 0.0)
+        return loaded, (replica.pid, replica.pid + 1)
+
+    @carried
+    def end_replica(self, replica: Handle, timeout_s: float) -> None:
+        assert timeout_s > 0
+        self._kill(replica)
+
+    @carried
+    def answers(self, replica: Handle) -> bool:
+        there = self.world.replicas.get(replica.name)
+        return there is not None and there.handle == replica and there.spec is not None
+
+    @carried
+    def start_runner(self, name: str) -> Handle:
+        handle = self.world.new_handle(name)
+        self.world.runners[name] = FakeRunner(handle, self.world)
+        return handle
+
+    @carried
+    def begin_job(self, runner: Handle, job: RunnerJob) -> None:
+        there = self._runner(runner)
+        assert there.job is None, "a runner has one job in its life"
+        there.job = job
+        there.view = replace(there.view, version=1)
+
+    @carried
+    def add_replica(self, runner: Handle, name: str, replica: Handle) -> None:
+        there = self._runner(runner)
+        assert self.world.replicas[name].handle == replica
+        if name not in there.replicas:
+            there.replicas.append(name)
+
+    @carried
+    def stop_runner(self, runner: Handle, *, force: bool) -> None:
+        there = self._runner(runner)
+        there.stops.append(force)
+        if there.obedient or force:
+            there.say(phase="done", stopped=True)
+
+    @carried
+    def watch_runner(
+        self, runner: Handle, version: int, timeout_s: float
+    ) -> RunnerView:
+        there = self._runner(runner)
+        self.world.changed.wait_for(
+            lambda: (
+                there.view.version > version
+                or self.world.runners.get(runner.name) is not there
+                or self._cut
+            ),
+            timeout_s,
+        )
+        self.alive()
+        return self._runner(runner).view
+
+    @carried
+    def find_replica(self, name: str) -> Handle | None:
+        there = self.world.replicas.get(name)
+        return there.handle if there and there.spec else None
+
+    @carried
+    def find_runner(self, name: str) -> Handle | None:
+        there = self.world.runners.get(name)
+        return there.handle if there else None
+
+    @carried
+    def find_lease(self, name: str) -> Lease | None:
+        found = name in self.world.leases
+        return Lease(name, cast(Any, f"group of {name}")) if found else None
+
+    @carried
+    def sweep(self, keep: Set[str]) -> None:
+        for known in (self.world.replicas, self.world.runners):
+            for name in set(known) - keep:
+                del cast(dict[str, Any], known)[name]
+        for name in set(self.world.leases) - keep:
+            self.release(Lease(name, cast(Any, "")))
+
+    @carried
+    def kill(self, actor: Handle) -> None:
+        self._kill(actor)
+
+    def _kill(self, actor: Handle) -> None:
+        for known in (self.world.replicas, self.world.runners):
+            there = cast(dict[str, Any], known).get(actor.name)
+            if there is not None and there.handle == actor:
+                del cast(dict[str, Any], known)[actor.name]
+
+    def _replica(self, handle: Handle) -> FakeReplica:
+        there = self.world.replicas.get(handle.name)
+        if there is None or there.handle != handle:
+            raise OrchError.of(Code.GPU_LOST, "the replica died while it loaded")
+        return there
+
+    def _runner(self, handle: Handle) -> FakeRunner:
+        there = self.world.runners.get(handle.name)
+        if there is None or there.handle != handle:
+            raise OrchError.of(Code.RUNNER_LOST, "the runner was lost")
+        return there

@@ -1,0 +1,145 @@
+"""A controller as a whole over a world of fakes: real store, service, loop and API."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from starlette.testclient import TestClient
+
+from orchestrator.client.request import job_request
+from orchestrator.controller.api import Api
+from orchestrator.controller.core import Core
+from orchestrator.controller.service import Service
+from orchestrator.controller.store import Store
+from orchestrator.runtime.cluster import Cluster
+from orchestrator.spec.job import Job
+from tests.controller.fake_cluster import PATIENCE_S, FakeCluster, World
+
+TOKEN = "secret"
+View = dict[str, Any]
+
+MODEL = {"entry": "my_model:MyModel"}
+
+
+def request_for(folder: Path, **sections: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The body of a submission, made by the client, with rows and code beside it."""
+    (folder / "rows.jsonl").write_text('{"text": "one"}\n')
+    (folder / "my_model.py").write_text("class MyModel: ...\n")
+    document = {
+        "version": 1,
+        "kind": "batch",
+        "model": MODEL,
+        "input": {"path": "rows.jsonl"},
+        "resources": {"gpu_memory": "4GiB"},
+        "output": {"path": str(folder / "out" / "{id}")},
+        "keep_alive": 0,
+        **sections,
+    }
+    job = Job.model_validate(document)
+    return job_request(job, path="job.yaml", folder=folder, text="")
+
+
+class Plant:
+    """One controller, from its API down to the fakes."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world = world
+        self.folder = folder
+        self.cluster = FakeCluster(world)
+        self.core = Core(Store(folder / "orch.db"), cast(Cluster, self.cluster), folder)
+        self.service = Service(self.core)
+        api = Api(self.service, self.core.changes, {"version": "1"}, self._told_to_stop)
+        self.client = TestClient(
+            api.app(TOKEN), headers={"Authorization": f"Bearer {TOKEN}"}
+        )
+        self.shutdowns = 0
+        self._thread = threading.Thread(target=self.service.run, daemon=True)
+        self._thread.start()
+
+    def _told_to_stop(self) -> None:
+        self.shutdowns += 1
+
+    def die(self) -> None:
+        """End as by SIGKILL: nothing is said to the cluster any more."""
+        self.cluster.cut()
+        self.core.loop.stop()
+        self._thread.join(PATIENCE_S)
+        self.core.store.close()
+
+    def submit(self, **sections: Any) -> int:  # noqa: ANN401
+        """Submit a job; returns its number."""
+        body = request_for(self.folder, **sections)
+        answer = self.client.post("/v1/jobs", json=body)
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["job"]["id"])
+
+    def job(self, number: int) -> View:
+        """The job as it is."""
+        answer = self.client.get(f"/v1/jobs/{number}")
+        assert answer.status_code == 200, answer.text
+        return cast(View, answer.json()["job"])
+
+    def cancel(self, number: int, *, force: bool = False) -> View:
+        answer = self.client.post(f"/v1/jobs/{number}/cancel", json={"force": force})
+        assert answer.status_code == 200, answer.text
+        return cast(View, answer.json()["job"])
+
+    def until(self, number: int, met: Callable[[View], object], what: str) -> View:
+        """Long-poll until the job is so."""
+        view = self.job(number)
+        for _ in range(200):
+            if met(view):
+                return view
+            query = f"after={view['version']}&wait=5"
+            newer = self.client.get(f"/v1/jobs/{number}?{query}").json()["job"]
+            assert newer["version"] > view["version"], (
+                f"nothing happens: {what}, {view}"
+            )
+            view = newer
+        raise AssertionError(f"still not so: {what}")
+
+    def until_state(self, number: int, state: str) -> View:
+        return self.until(number, lambda view: view["state"] == state, state)
+
+    def running(self, number: int) -> View:
+        """Wait until the job runs on all its replicas."""
+        return self.until(
+            number,
+            lambda view: (
+                view["replicas"]
+                and all(r["state"] == "ready" for r in view["replicas"])
+            ),
+            "every replica is ready",
+        )
+
+
+@contextmanager
+def plant(folder: Path, *sizes_gib: int) -> Iterator[Plant]:
+    """A plant in a new world; afterwards nothing may be left over."""
+    built = Plant(World(*sizes_gib), folder)
+    try:
+        yield built
+        close(built)
+    finally:
+        built.die()
+
+
+def close(built: Plant) -> None:
+    """Cancel what goes on; then no lease, no replica and no working runner is left."""
+    world = built.world
+    for view in built.client.get("/v1/jobs").json()["jobs"]:
+        built.cancel(view["id"], force=True)
+    for view in built.client.get("/v1/jobs").json()["jobs"]:
+        built.until(view["id"], lambda v: v["finished_at"], "it is over")
+
+    def gone() -> bool:
+        idle = not any(runner.job for runner in world.runners.values())
+        kept = {e.lease.name for e in built.core.fleet.idle() if e.lease}
+        return idle and set(world.leases) == kept
+
+    world.until(gone, "nothing is left over")
+    world.check()

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.lifecycle.machine import MAX_RESTARTS
+from tests.lifecycle.told import Told
+
+RUNNING = """
+    planned 2               start 0; start 1              LOADING
+    ready 0                 run 0                         RUNNING
+    ready 1                 offer 1                       RUNNING
+"""
+
+STORIES = {
+    "a job runs to its end": f"""
+        no place                -                             PENDING
+        refused                 -                             PENDING
+        {RUNNING}
+        ended                   finish SUCCEEDED              SUCCEEDED
+    """,
+    "its own rows may fail it": f"""
+        {RUNNING}
+        ended E404              finish FAILED E404            FAILED
+    """,
+    "its files are spoiled while it waits": """
+        gave up E204            finish FAILED E204            FAILED
+    """,
+    "one GPU does not start, the other goes on": """
+        planned 2               start 0; start 1              LOADING
+        failed 0 E102           drop 0                        LOADING
+        ready 1                 run 1                         RUNNING
+        ended                   finish SUCCEEDED              SUCCEEDED
+    """,
+    "no GPU starts: every cause is told": """
+        planned 2               start 0; start 1              LOADING
+        failed 1 E102           drop 1                        LOADING
+        failed 0 E105           drop 0; finish FAILED E102 E105   FAILED
+    """,
+    "a model that loads nowhere is not tried twice": """
+        planned 2               start 0; start 1              LOADING
+        failed 0 E103 everywhere  drop 0; finish FAILED E103  FAILED
+    """,
+    "a fault of the job's own ends a job that runs already": """
+        planned 2               start 0; start 1              LOADING
+        ready 0                 run 0                         RUNNING
+        failed 1 E103 everywhere  drop 1; stop force          STOPPING
+        ended stopped           finish FAILED E103            FAILED
+    """,
+    "a replica that dies is started again": f"""
+        {RUNNING}
+        lost 0                  start 0                       RUNNING
+        ready 0                 offer 0                       RUNNING
+        ended                   finish SUCCEEDED              SUCCEEDED
+    """,
+    "a replica whose GPU is gone is let go": f"""
+        {RUNNING}
+        lost 0 gone             drop 0                        RUNNING
+        ended                   finish SUCCEEDED              SUCCEEDED
+    """,
+    "the only replica dies and its GPU does not come back": """
+        planned 1               start 0                       LOADING
+        ready 0                 run 0                         RUNNING
+        lost 0                  start 0                       RUNNING
+        failed 0 E102           drop 0; stop force            STOPPING
+        ended stopped           finish FAILED E102            FAILED
+    """,
+    "all nodes are lost: the runner waits for the next place": f"""
+        {RUNNING}
+        lost 0 gone             drop 0                        RUNNING
+        lost 1 gone             drop 1; find                  PENDING
+        no place                -                             PENDING
+        planned 1               start 0                       LOADING
+        ready 0                 offer 0                       RUNNING
+        ended                   finish SUCCEEDED              SUCCEEDED
+    """,
+    "its runner dies while it waits for the next place": """
+        planned 1               start 0                       LOADING
+        ready 0                 run 0                         RUNNING
+        lost 0 gone             drop 0; find                  PENDING
+        runner lost             -                             PENDING
+        planned 1               start 0                       LOADING
+        ready 0                 run 0                         RUNNING
+    """,
+    "it is cancelled while it waits for the next place": """
+        planned 1               start 0                       LOADING
+        ready 0                 run 0                         RUNNING
+        lost 0 gone             drop 0; find                  PENDING
+        cancel                  stop                          STOPPING
+        ended stopped           finish CANCELLED              CANCELLED
+    """,
+    "its files are spoiled while it waits for the next place": """
+        planned 1               start 0                       LOADING
+        ready 0                 run 0                         RUNNING
+        lost 0 gone             drop 0; find                  PENDING
+        gave up E204            stop force                    STOPPING
+        ended stopped           finish FAILED E204            FAILED
+    """,
+    "the node goes while the only replica loads": """
+        planned 1               start 0                       LOADING
+        failed 0 E501           drop 0; find                  PENDING
+    """,
+    "a runner that dies is started again with all that is ready": f"""
+        {RUNNING}
+        runner lost             run 0,1                       RUNNING
+        ended                   finish SUCCEEDED              SUCCEEDED
+    """,
+    "a runner dies when no replica is ready": """
+        planned 1               start 0                       LOADING
+        ready 0                 run 0                         RUNNING
+        lost 0                  start 0                       RUNNING
+        runner lost             -                             RUNNING
+        ready 0                 run 0                         RUNNING
+    """,
+    "cancelled while it waits": """
+        cancel                  finish CANCELLED              CANCELLED
+    """,
+    "cancelled while it loads": """
+        planned 2               start 0; start 1              LOADING
+        cancel                  finish CANCELLED              CANCELLED
+    """,
+    "cancelled while it runs, then with force": f"""
+        {RUNNING}
+        cancel                  stop                          STOPPING
+        cancel force            stop force                    STOPPING
+        ended stopped           finish CANCELLED              CANCELLED
+    """,
+    "cancelled, but its last row was just done": f"""
+        {RUNNING}
+        cancel                  stop                          STOPPING
+        ended                   finish SUCCEEDED              SUCCEEDED
+    """,
+    "cancelled, and the runner dies of it": f"""
+        {RUNNING}
+        cancel                  stop                          STOPPING
+        runner lost             finish CANCELLED              CANCELLED
+    """,
+    "cancelled after a GPU did not start: that is no failure": """
+        planned 2               start 0; start 1              LOADING
+        failed 0 E102           drop 0                        LOADING
+        ready 1                 run 1                         RUNNING
+        cancel                  stop                          STOPPING
+        ended stopped           finish CANCELLED              CANCELLED
+    """,
+    "cancelled, then a replica fails to load: still cancelled": """
+        planned 2               start 0; start 1              LOADING
+        ready 0                 run 0                         RUNNING
+        cancel                  stop                          STOPPING
+        failed 1 E103 everywhere  drop 1; stop force          STOPPING
+        ended stopped           finish CANCELLED              CANCELLED
+    """,
+    "a failing job that is cancelled has failed": """
+        planned 2               start 0; start 1              LOADING
+        ready 0                 run 0                         RUNNING
+        failed 1 E103 everywhere  drop 1; stop force          STOPPING
+        cancel                  stop                          STOPPING
+        runner lost             finish FAILED E103            FAILED
+    """,
+    "a replica is lost or ready while the job stops": """
+        planned 2               start 0; start 1              LOADING
+        ready 0                 run 0                         RUNNING
+        cancel                  stop                          STOPPING
+        ready 1                 -                             STOPPING
+        lost 0                  -                             STOPPING
+        ended stopped           finish CANCELLED              CANCELLED
+    """,
+    "a new controller finds the job dead": f"""
+        {RUNNING}
+        restarted               drop 0; drop 1; find          PENDING
+        planned 1               start 0                       LOADING
+        ready 0                 run 0                         RUNNING
+    """,
+    "a new controller does not wake a job that was being cancelled": f"""
+        {RUNNING}
+        cancel                  stop                          STOPPING
+        restarted               finish CANCELLED              CANCELLED
+    """,
+    "words of an earlier life come too late": """
+        planned 2               start 0; start 1              LOADING
+        restarted               drop 0; drop 1; find          PENDING
+        ready 0                 -                             PENDING
+        failed 1 E103 everywhere  -                           PENDING
+        lost 0                  -                             PENDING
+        runner lost             -                             PENDING
+        ended                   -                             PENDING
+        planned 1               start 0                       LOADING
+        ready 1                 -                             LOADING
+        lost 0                  -                             LOADING
+        planned 2               -                             LOADING
+        ready 0                 run 0                         RUNNING
+        ready 0                 -                             RUNNING
+        gave up E204            -                             RUNNING
+    """,
+    "nothing happens to a job that is over": f"""
+        {RUNNING}
+        ended                   finish SUCCEEDED              SUCCEEDED
+        ready 0                 -                             SUCCEEDED
+        lost 0                  -                             SUCCEEDED
+        failed 1 E103 everywhere  -                           SUCCEEDED
+        runner lost             -                             SUCCEEDED
+        cancel force            -                             SUCCEEDED
+        restarted               -                             SUCCEEDED
+        planned 1               -                             SUCCEEDED
+    """,
+}
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
+def test_story(story: str) -> None:
+    told = Told()
+    for line in filter(None, map(str.strip, story.splitlines())):
+        event, wanted, state = (part.strip() for part in split(line))
+        instructions = "; ".join(told.tell(event)) or "-"
+        assert (event, instructions) == (event, wanted)
+        assert told.machine.state == state, line
+
+
+def split(line: str) -> list[str]:
+    """Event, instructions and state: columns are two blanks apart or more."""
+    return [part for part in line.split("  ") if part.strip()]
+
+
+def test_a_replica_is_started_again_so_often_and_no_more() -> None:
+    told = Told()
+    for event in ("planned 2", "ready 0", "ready 1"):
+        told.tell(event)
+    for _ in range(MAX_RESTARTS):
+        assert told.tell("lost 0") == ["start 0"]
+        assert told.tell("ready 0") == ["offer 0"]
+    assert told.tell("lost 0") == ["drop 0"]
+
+
+def test_a_runner_is_started_again_so_often_and_no_more() -> None:
+    told = Told()
+    told.tell("planned 1")
+    told.tell("ready 0")
+    for _ in range(MAX_RESTARTS):
+        assert told.tell("runner lost") == ["run 0"]
+    assert told.tell("runner lost") == ["finish FAILED E502"]
+
+
+def test_the_story_is_kept() -> None:
+    told = Told()
+    for event in ("no place", "planned 1", "cancel", "planned 1"):
+        told.tell(event)
+    states = [str(step.state) for step in told.machine.story]
+    assert states == ["PENDING", "LOADING", "CANCELLED", "CANCELLED"]
+    assert [len(step.instructions) for step in told.machine.story] == [0, 1, 1, 0]
