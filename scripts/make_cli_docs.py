@@ -17,8 +17,9 @@ WIDTH = 88
 INTRODUCTION = """\
 # Commands
 
-Made by `python scripts/make_cli_docs.py` from `--help`. Data goes to stdout, talk to stderr; `--json` prints one JSON document
-and nothing else. The exit codes are listed in [errors.md](errors.md).
+Made by `python scripts/make_cli_docs.py` from `--help`. Data goes to stdout, talk to
+stderr; `--json` prints one JSON document and nothing else. The exit codes are listed in
+[errors.md](errors.md).
 """
 
 

@@ -95,8 +95,9 @@ def _row(path: str, field: FieldInfo, said: str) -> str:
 
 def _inner(field: FieldInfo) -> type[BaseModel] | None:
     kind = field.annotation
-    written = isinstance(kind, type) and issubclass(kind, BaseModel)
-    return kind if written and kind is not job.GpuRange else None
+    if not isinstance(kind, type) or not issubclass(kind, BaseModel):
+        return None
+    return None if kind is job.GpuRange else kind
 
 
 def _default(field: FieldInfo) -> str:

@@ -110,7 +110,7 @@ class _Follower:
 
     def _ask_to_stop(self, *, force: bool) -> None:
         # The feed's thread uses its own client, and may be replacing it just now.
-        with Client(self._session.folder) as client:
+        with Client.connect(self._session.folder) as client:
             client.cancel(self._job.id, force=force)
 
     def _leave(self, code: int) -> int:

@@ -22,7 +22,7 @@ Examples:
 def command(session: Session, *, selectors: tuple[str, ...], force: bool) -> int:
     """Stop jobs; finished rows are kept. A job that has ended stays as it is."""
     stopped = []
-    with Client(session.folder) as client:
+    with Client.connect(session.folder) as client:
         for job in [select(client, selector) for selector in selectors]:
             after = client.cancel(job.id, force=force)
             stopped.append(after)

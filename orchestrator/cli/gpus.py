@@ -25,7 +25,7 @@ def command(session: Session) -> int:
     PLACEABLE is what a new job could have: what is free now, minus what is
     promised and not used yet. Idle engines go as soon as their memory is wanted.
     """
-    with Client(session.folder) as client:
+    with Client.connect(session.folder) as client:
         view = client.gpus()
     if session.as_json:
         session.answer("gpus", view.document)

@@ -58,7 +58,7 @@ def command(session: Session, *, file: str, settings: tuple[str, ...]) -> int:
 
 def _ask(session: Session, request: dict[str, Any]) -> dict[str, Any]:
     try:
-        with Client(session.folder) as client:
+        with Client.connect(session.folder) as client:
             return client.plan(request)
     except OrchError as error:
         if error.fault.code is not Code.CONTROLLER_UNREACHABLE:

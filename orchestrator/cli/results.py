@@ -43,7 +43,7 @@ def command(
     only_path: bool,
 ) -> int:
     """Show where a job's results are, or print them."""
-    with Client(session.folder) as client:
+    with Client.connect(session.folder) as client:
         job = select(client, selector)
     if session.as_json:
         session.answer("results", _document(job))

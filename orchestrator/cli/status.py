@@ -27,7 +27,7 @@ Examples:
 @with_session
 def command(session: Session, *, selectors: tuple[str, ...], every: bool) -> int:
     """List jobs, or show some in detail."""
-    with Client(session.folder) as client:
+    with Client.connect(session.folder) as client:
         if selectors:
             _show(session, [select(client, selector) for selector in selectors])
         else:

@@ -51,7 +51,7 @@ def command(
     """Block until jobs are done; the exit code is the outcome."""
     patience_s = threading.TIMEOUT_MAX if timeout is None else timeout
     deadline = time.monotonic() + patience_s
-    with Client(session.folder) as client:
+    with Client.connect(session.folder) as client:
         jobs = [select(client, selector) for selector in selectors]
         ended = [_wait(client, job, deadline) for job in jobs]
     for job in ended:

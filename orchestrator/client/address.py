@@ -52,6 +52,17 @@ def read_address(folder: Path) -> Address:
         raise unreachable(str(folder / "controller.json"), "is damaged") from error
 
 
+def ray_runs(folder: Path) -> bool:
+    """Whether the Ray that was started from this state folder is alive."""
+    try:
+        os.kill(json.loads((folder / "head.json").read_text("utf-8"))["pid"], 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
 def not_running(folder: Path) -> OrchError:
     """E302 for a state folder without a controller."""
     return OrchError.of(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from orchestrator.client.address import read_address
+from orchestrator.client.address import ray_runs, read_address
 from orchestrator.client.views import GpusView, Health, JobView
-from orchestrator.client.watch import watch
+from orchestrator.client.watch import RETRY_SECONDS, watch
 from orchestrator.client.wire import Wire
+from orchestrator.errors import Code, OrchError
 from orchestrator.scheduling.plan import Diagnosis, Plan
 
+RESTART_SECONDS = 15.0
+"""How long a controller that was killed may take to be back."""
 SUBMIT_SECONDS = 60.0
 """Estimating may read a model's config from a slow disk or the network."""
 
@@ -29,16 +34,26 @@ class Client:
     def connect(cls, folder: Path) -> Client:
         """A client whose controller has answered.
 
+        A controller that died is started again by Ray within seconds, so while its
+        Ray runs it is worth waiting for.
+
         Raises:
             OrchError: E302, none is there or it does not answer; E303.
         """
-        client = cls(folder)
-        try:
-            client.health()
-        except BaseException:
-            client.close()
-            raise
-        return client
+        deadline = time.monotonic() + RESTART_SECONDS
+        pause = threading.Event()
+        while True:
+            client = cls(folder)
+            try:
+                client.health()
+            except OrchError as error:
+                client.close()
+                gone = error.fault.code is Code.CONTROLLER_UNREACHABLE
+                if not gone or not ray_runs(folder) or time.monotonic() > deadline:
+                    raise
+            else:
+                return client
+            pause.wait(RETRY_SECONDS)
 
     def close(self) -> None:
         """Give the connections back; a thread that still watches comes to its end."""

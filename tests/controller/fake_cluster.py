@@ -205,7 +205,8 @@ def carried(
                 self.world.check()
                 self.world.changed.notify_all()
         except OrchError as error:
-            raise pickle.loads(pickle.dumps(error)) from None
+            # A refusal is raised on this side of the wire, and keeps its class.
+            raise type(error)(pickle.loads(pickle.dumps(error.faults))) from None
         return cast(T, pickle.loads(pickle.dumps(result)))
 
     return wired

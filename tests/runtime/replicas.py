@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,23 @@ class Bench:
         self.reader = Reader(self.source, FIELDS, self.store.done_ranges())
         self.progress = Progress()
         self.gather = Gather(self.reader, self.parts, self.reuse, self.progress, depth)
+
+    @contextmanager
+    def running(self) -> Iterator[Future[bool]]:
+        """The loop on a thread of its own; ended by force if the test leaves early."""
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                yield pool.submit(self.gather.run)
+            finally:
+                self.gather.stop(force=True)
+
+    def wait_rows(self, rows: int) -> None:
+        """Until so many rows are on disk."""
+        view = self.progress.view
+        while view.rows_done < rows:
+            newer = self.progress.watch(view.version, 10)
+            assert newer.version > view.version, f"no progress after {view.rows_done}"
+            view = newer
 
     def ranges(self) -> list[tuple[int, int]]:
         return [(p.first_row, p.rows) for p in map(read_part, self.store.paths())]

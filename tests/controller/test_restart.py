@@ -1,0 +1,229 @@
+"""A controller dies as by SIGKILL; the next one, on the same store, takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import Code, Fault
+from tests.controller.fake_cluster import World
+from tests.controller.plant import Plant, close
+
+
+class Generations:
+    """Controllers, one after the other, over one world and one store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = World(24, 24)
+        self.folder = folder
+        self.plant = Plant(self.world, folder)
+
+    def next(self) -> Plant:
+        self.plant.die()
+        self.plant = Plant(self.world, self.folder)
+        return self.plant
+
+
+@pytest.fixture
+def generations(tmp_path: Path) -> Iterator[Generations]:
+    built = Generations(tmp_path)
+    try:
+        yield built
+        close(built.plant)
+    finally:
+        built.plant.die()
+
+
+def test_a_running_job_goes_on_untouched(generations: Generations) -> None:
+    old = generations.plant
+    job = old.submit()
+    runner = generations.world.runner(job)
+    replicas = runner.with_replicas(2)
+    runner.say(rows_total=10, rows_done=4)
+    old.until(job, lambda v: v["progress"]["rows_done"] == 4, "4 rows")
+    new = generations.next()
+    view = new.until(job, lambda v: v["state"] == "RUNNING", "it is adopted")
+    assert "the job went on meanwhile" in " ".join(view["notices"])
+    assert generations.world.runner(job) is runner
+    assert sorted(generations.world.replicas) == replicas
+    runner.say(rows_done=6)
+    view = new.until(job, lambda v: v["progress"]["rows_done"] == 6, "6 rows")
+    assert [r["state"] for r in view["replicas"]] == ["ready", "ready"]
+    runner.finish()
+    new.until_state(job, "SUCCEEDED")
+    assert len(generations.world.loads) == 2, "nothing was loaded again"
+
+
+def test_an_adopted_job_can_lose_a_replica(generations: Generations) -> None:
+    job = generations.plant.submit()
+    runner = generations.world.runner(job)
+    replica = runner.with_replicas(2)[0]
+    generations.plant.running(job)
+    new = generations.next()
+    new.until_state(job, "RUNNING")
+    runner.lose(replica, Fault(Code.GPU_LOST, "it died"))
+    assert f"{replica}.2" in runner.with_replicas(3)
+    runner.finish()
+    new.until_state(job, "SUCCEEDED")
+
+
+def test_an_adopted_job_can_be_cancelled(generations: Generations) -> None:
+    job = generations.plant.submit()
+    generations.plant.running(job)
+    runner = generations.world.runner(job)
+    new = generations.next()
+    new.until_state(job, "RUNNING")
+    new.cancel(job)
+    new.until_state(job, "CANCELLED")
+    assert runner.stops == [False]
+
+
+def test_a_job_whose_runner_died_too_starts_again(generations: Generations) -> None:
+    job = generations.plant.submit()
+    generations.plant.running(job)
+    runner = generations.world.runner(job)
+    generations.plant.die()
+    runner.die()
+    new = generations.next()
+    view = new.running(job)
+    again = generations.world.runner(job, other_than=runner)
+    again.with_replicas(2)
+    assert again.job is not None
+    assert runner.job is not None
+    assert again.job.run == runner.job.run, "finished parts are its own"
+    assert "finished rows are kept" in " ".join(view["notices"])
+    assert len(generations.world.loads) == 2, "its engines were still loaded"
+    again.finish()
+    new.until_state(job, "SUCCEEDED")
+
+
+def test_a_job_of_which_nothing_is_left_starts_again(generations: Generations) -> None:
+    job = generations.plant.submit()
+    generations.plant.running(job)
+    generations.plant.die()
+    world = generations.world
+    for actors in (world.replicas, world.runners, world.leases):
+        world.change(actors.clear)  # type: ignore[attr-defined]
+    new = generations.next()
+    new.running(job)
+    assert len(world.loads) == 4
+    world.runner(job).finish()
+    new.until_state(job, "SUCCEEDED")
+
+
+def test_a_job_with_one_engine_left_starts_again_on_all(
+    generations: Generations,
+) -> None:
+    world = generations.world
+    job = generations.plant.submit()
+    generations.plant.running(job)
+    runner = world.runner(job)
+    generations.plant.die()
+    runner.die()
+    world.change(lambda: world.replicas.pop(f"orch:job-{job}:replica-0"))
+    new = generations.next()
+    view = new.running(job)
+    assert [r["warm"] for r in view["replicas"]] == [False, True]
+    world.runner(job, other_than=runner).with_replicas(2)
+
+
+def test_engines_come_back_under_other_numbers(generations: Generations) -> None:
+    world = generations.world
+    world.refused.add("GPU-9")
+    first = generations.plant.submit(resources={"gpus": 1, "gpu_memory": "4GiB"})
+    generations.plant.running(first)
+    second = generations.plant.submit()
+    generations.plant.running(second)
+    runners = [world.runner(first), world.runner(second)]
+    assert len(world.leases) == 2
+    generations.plant.die()
+    for runner in runners:
+        runner.die()
+    new = generations.next()
+    new.running(first)
+    new.cancel(first)
+    view = new.running(second)
+    assert len(view["replicas"]) >= 1
+
+
+def test_a_job_that_was_loading_starts_again(generations: Generations) -> None:
+    world = generations.world
+    world.held.update({"GPU-0", "GPU-1"})
+    job = generations.plant.submit()
+    world.until(lambda: len(world.loads) == 2, "both load")
+    generations.plant.die()
+    world.change(world.held.clear)
+    new = generations.next()
+    new.running(job)
+    world.runner(job).with_replicas(2)
+
+
+def test_a_job_that_was_waiting_waits_on(generations: Generations) -> None:
+    first = generations.plant.submit()
+    generations.plant.running(first)
+    second = generations.plant.submit()
+    generations.plant.until(second, lambda v: v["diagnosis"], "it has a diagnosis")
+    new = generations.next()
+    new.until(second, lambda v: v["diagnosis"], "it has a diagnosis")
+    generations.world.runner(first).finish()
+    new.running(second)
+
+
+def test_a_cancelled_job_does_not_come_back(generations: Generations) -> None:
+    world = generations.world
+    job = generations.plant.submit()
+    runner = world.runner(job)
+    runner.with_replicas(2)
+    runner.obedient = False
+    assert generations.plant.cancel(job)["state"] == "STOPPING"
+    generations.plant.die()
+    runner.die()
+    new = generations.next()
+    new.until_state(job, "CANCELLED")
+
+
+def test_a_cancel_is_told_again_to_a_runner_that_may_not_have_heard(
+    generations: Generations,
+) -> None:
+    job = generations.plant.submit()
+    runner = generations.world.runner(job)
+    runner.with_replicas(2)
+    runner.obedient = False
+    generations.plant.cancel(job)
+    generations.plant.die()
+    runner.obedient = True
+    new = generations.next()
+    new.until_state(job, "CANCELLED")
+    assert runner.stops == [False, False]
+
+
+def test_idle_engines_are_known_to_the_next_controller(
+    generations: Generations,
+) -> None:
+    job = generations.plant.submit(keep_alive="10m")
+    generations.plant.running(job)
+    generations.world.runner(job).finish()
+    generations.plant.until_state(job, "SUCCEEDED")
+    new = generations.next()
+    second = new.submit()
+    view = new.running(second)
+    assert [r["warm"] for r in view["replicas"]] == [True, True]
+
+
+def test_jobs_that_are_over_stay_as_they_were(generations: Generations) -> None:
+    job = generations.plant.submit()
+    generations.plant.running(job)
+    generations.world.runner(job).finish()
+    view = generations.plant.until_state(job, "SUCCEEDED")
+    assert generations.next().job(job) == view
+
+
+def test_what_nobody_knows_is_swept(generations: Generations) -> None:
+    world = generations.world
+    generations.plant.die()
+    world.change(lambda: world.leases.update({"orch:job-9:replica-0": "GPU-0"}))
+    new = generations.next()
+    world.until(lambda: not world.leases, "the lease is given back")
+    new.running(new.submit())

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from xml.etree import ElementTree
+
+import pytest
+
+from orchestrator.cli.main import SECTIONS
+from tests.docs.paths import ROOT, text_of
+
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def _set_ups() -> list[str]:
+    blocks = _BLOCK.findall(text_of("README.md"))
+    return [block.strip() for block in blocks if "venv" in block]
+
+
+def test_two_commands_of_one_line_each() -> None:
+    demo, tests = _set_ups()
+    assert "\n" not in demo + tests
+    assert demo.endswith("orch submit jobs/embed.yaml")
+    assert "scripts/check && pytest" in tests
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_torch_comes_from_the_constraints(number: int) -> None:
+    assert "-c constraints.txt" in _set_ups()[number]
+    assert "torch==2.13.0" in text_of("constraints.txt").splitlines()
+
+
+def test_ci_runs_the_readmes_line_and_nothing_else() -> None:
+    lines = text_of(".ci/run").splitlines()
+    commands = [line for line in lines if line and not line.startswith("#")]
+    assert commands == ["set -eu", 'cd "$(dirname "$0")/.."', _set_ups()[1]]
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_check_asks_in_the_agreed_order() -> None:
+    lines = text_of("scripts/check").splitlines()
+    tools = [shlex.split(line) for line in lines if not line.startswith(("#", "set "))]
+    assert tools == [
+        ["cd", "$(dirname $0)/.."],
+        ["ruff", "format", "--check", "."],
+        ["ruff", "check", "."],
+        ["mypy"],
+        ["lint-imports"],
+        ["pytest", "-q", "-m", "not ray and not gpu"],
+    ]
+    assert os.access(ROOT / "scripts/check", os.X_OK)
+
+
+def test_make_does_what_the_test_command_does() -> None:
+    recipes = re.findall(r"^\t(.+)$", text_of("Makefile"), re.MULTILINE)
+    assert " && ".join(recipes) in _set_ups()[1]
+
+
+def test_every_command_is_in_the_table_and_no_other() -> None:
+    rows = re.findall(r"^\| (`orch .*?) \|", text_of("README.md"), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`orch (\w+)", row)}
+    assert named == {name for section in SECTIONS.values() for name in section}
+
+
+def test_the_picture_is_sound_and_says_what_it_shows() -> None:
+    picture = ElementTree.fromstring(text_of("docs/architecture.svg"))
+    assert picture.get("viewBox")
+    assert picture.get("aria-label")
