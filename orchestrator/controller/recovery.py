@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from orchestrator.controller.core import Core
+from orchestrator.controller.core import Core, now
 from orchestrator.controller.fleet import Engine
 from orchestrator.controller.performer import Performer
 from orchestrator.controller.store import JobRow
 from orchestrator.controller.views import ActiveJob
 from orchestrator.controller.work import Work
+from orchestrator.errors import OrchError
 from orchestrator.lifecycle.machine import JobMachine
 from orchestrator.lifecycle.messages import ControllerRestarted
 from orchestrator.lifecycle.states import ReplicaState, State
@@ -20,7 +21,11 @@ def recover(core: Core, perform: Performer) -> None:
     """Bring jobs, engines and the cluster together again. Runs on the loop's thread."""
     _adopt_engines(core)
     for row in reversed(core.store.jobs(final=False)):
-        job = _restored(row)
+        try:
+            job = _restored(row)
+        except OrchError as error:
+            _give_up(core, row, error)
+            continue
         core.jobs[job.id] = job
         if not _adopt_job(core, perform, job):
             _requeue(core, perform, job)
@@ -54,6 +59,20 @@ def _restored(row: JobRow) -> ActiveJob:
         # The runner may not have heard of it; told twice does no harm.
         job.stopping = False
     return job
+
+
+def _give_up(core: Core, row: JobRow, error: OrchError) -> None:
+    """An older program wrote it, and it is not a job any more."""
+    view = {
+        **row.view,
+        "id": row.id,
+        "name": row.name,
+        "state": str(State.FAILED),
+        "version": row.view.get("version", 0) + 1,
+        "finished_at": now(),
+        "faults": [fault.to_json() for fault in error.faults],
+    }
+    core.store.save_job(row.id, State.FAILED, view, row.started_at, now())
 
 
 def _adopt_job(core: Core, perform: Performer, job: ActiveJob) -> bool:

@@ -51,7 +51,7 @@ def test_without_keep_alive_nothing_stays(two: Plant) -> None:
 
 
 def test_an_idle_engine_goes_when_its_time_is_over(two: Plant) -> None:
-    finished(two, keep_alive="1ms")
+    finished(two, keep_alive="0.001s")
     two.world.until(lambda: not two.world.leases, "all leases are given back")
     assert not two.world.replicas
 

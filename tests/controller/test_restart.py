@@ -105,7 +105,7 @@ def test_a_job_of_which_nothing_is_left_starts_again(generations: Generations) -
     generations.plant.die()
     world = generations.world
     for actors in (world.replicas, world.runners, world.leases):
-        world.change(actors.clear)  # type: ignore[attr-defined]
+        world.change(actors.clear)
     new = generations.next()
     new.running(job)
     assert len(world.loads) == 4
@@ -129,23 +129,29 @@ def test_a_job_with_one_engine_left_starts_again_on_all(
     world.runner(job, other_than=runner).with_replicas(2)
 
 
-def test_engines_come_back_under_other_numbers(generations: Generations) -> None:
+def test_an_engine_that_comes_back_under_another_number_keeps_its_name(
+    generations: Generations,
+) -> None:
     world = generations.world
-    world.refused.add("GPU-9")
     first = generations.plant.submit(resources={"gpus": 1, "gpu_memory": "4GiB"})
     generations.plant.running(first)
     second = generations.plant.submit()
-    generations.plant.running(second)
-    runners = [world.runner(first), world.runner(second)]
-    assert len(world.leases) == 2
+    view = generations.plant.running(second)
+    assert [r["gpu"] for r in view["replicas"]] == ["local:1"]
+    world.runner(first).finish()
+    generations.plant.until_state(first, "SUCCEEDED")
+    world.until(lambda: len(world.leases) == 1, "GPU 0 is free")
+    runner = world.runner(second)
     generations.plant.die()
-    for runner in runners:
-        runner.die()
+    runner.die()
     new = generations.next()
-    new.running(first)
-    new.cancel(first)
     view = new.running(second)
-    assert len(view["replicas"]) >= 1
+    warm = {r["gpu"]: r["warm"] for r in view["replicas"]}
+    assert warm == {"local:0": False, "local:1": True}
+    again = world.runner(second, other_than=runner)
+    assert len(again.with_replicas(2)) == 2
+    again.finish()
+    new.until_state(second, "SUCCEEDED")
 
 
 def test_a_job_that_was_loading_starts_again(generations: Generations) -> None:
@@ -227,3 +233,16 @@ def test_what_nobody_knows_is_swept(generations: Generations) -> None:
     new = generations.next()
     world.until(lambda: not world.leases, "the lease is given back")
     new.running(new.submit())
+
+
+def test_a_job_that_cannot_be_read_any_more_fails_alone(
+    generations: Generations,
+) -> None:
+    old = generations.plant
+    good = old.submit()
+    old.running(good)
+    bad = old.core.store.add_job("bad", {"spec": {}}, "2026-01-01T00:00:00Z", "/out")
+    new = generations.next()
+    view = new.until_state(bad.id, "FAILED")
+    assert [fault["code"] for fault in view["faults"]] == ["E203"]
+    new.until_state(good, "RUNNING")

@@ -74,7 +74,7 @@ def test_more_replicas_never_make_it_larger(
         (2, 1, 10, 2, 4),
         # However fast it is.
         (1e7, MAX_ROWS, None, 1, MAX_ROWS),
-        (1e7, MAX_ROWS, 1e6, 16, 15_625),
+        (1e5, MAX_ROWS, 1e6, 16, 15_625),
     ],
 )
 def test_it_is_half_a_second_of_work_but_less_near_the_end(
