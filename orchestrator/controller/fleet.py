@@ -51,6 +51,14 @@ class Engine:
     description: str = ""
     idle_until: float | None = None
     leaving: bool = False
+    lives: int = 0
+    """Actors it has had: Ray gives no name twice while the old one may live."""
+
+    def begin_life(self) -> str:
+        """The name of its next actor; `actor` from now on."""
+        self.lives += 1
+        self.actor = self.name if self.lives == 1 else f"{self.name}.{self.lives}"
+        return self.actor
 
     def to_json(self) -> dict[str, Any]:
         """What a new controller must know to find and end it."""
@@ -63,6 +71,7 @@ class Engine:
             "replica": self.replica,
             "pid": self.pid,
             "actor": self.actor,
+            "lives": self.lives,
             "description": self.description,
             "lease_name": self.lease.name if self.lease else "",
         }

@@ -11,6 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -57,14 +58,27 @@ class Loop:
         self.post(decide)
         return answer.result()
 
-    def effect(self, act: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Act in the pool; what it returns is decided upon on the loop's thread."""
+    def effect(
+        self,
+        act: Callable[[], T],
+        then: Callable[[T], None],
+        otherwise: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """Act in the pool; what it returns is decided upon on the loop's thread.
+
+        Args:
+            act: What takes time; foreseen failures are among its values.
+            then: Gets what it returned.
+            otherwise: Gets what it raised, so that nobody waits for ever.
+        """
 
         def work() -> None:
             try:
                 outcome = act()
-            except Exception:  # noqa: BLE001 - effects answer with values; this is a bug
+            except Exception as error:  # noqa: BLE001 - it is a bug, but others go on
                 traceback.print_exc()
+                if otherwise is not None:
+                    self.post(partial(otherwise, error))
                 return
             self.post(lambda: then(outcome))
 

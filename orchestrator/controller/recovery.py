@@ -8,7 +8,7 @@ from orchestrator.controller.performer import Performer
 from orchestrator.controller.store import JobRow
 from orchestrator.controller.views import ActiveJob
 from orchestrator.controller.work import Work
-from orchestrator.errors import OrchError
+from orchestrator.errors import Code, Fault, OrchError
 from orchestrator.lifecycle.machine import JobMachine
 from orchestrator.lifecycle.messages import ControllerRestarted
 from orchestrator.lifecycle.states import ReplicaState, State
@@ -23,7 +23,7 @@ def recover(core: Core, perform: Performer) -> None:
     for row in reversed(core.store.jobs(final=False)):
         try:
             job = _restored(row)
-        except OrchError as error:
+        except Exception as error:  # noqa: BLE001 - one bad job must not end the others
             _give_up(core, row, error)
             continue
         core.jobs[job.id] = job
@@ -61,8 +61,10 @@ def _restored(row: JobRow) -> ActiveJob:
     return job
 
 
-def _give_up(core: Core, row: JobRow, error: OrchError) -> None:
-    """An older program wrote it, and it is not a job any more."""
+def _give_up(core: Core, row: JobRow, error: Exception) -> None:
+    """Another version of this program wrote it, and it is not a job to this one."""
+    bug = Fault(Code.BUG, f"{type(error).__name__}: {error}")
+    faults = error.faults if isinstance(error, OrchError) else (bug,)
     view = {
         **row.view,
         "id": row.id,
@@ -70,7 +72,7 @@ def _give_up(core: Core, row: JobRow, error: OrchError) -> None:
         "state": str(State.FAILED),
         "version": row.view.get("version", 0) + 1,
         "finished_at": now(),
-        "faults": [fault.to_json() for fault in error.faults],
+        "faults": [fault.to_json() for fault in faults],
     }
     core.store.save_job(row.id, State.FAILED, view, row.started_at, now())
 

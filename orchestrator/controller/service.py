@@ -55,6 +55,8 @@ class Service:
         if isinstance(answer, Diagnosis) and not answer.ever:
             raise OrchError((diagnosis_fault(answer),))
         output = work.output_path()
+        work.check_output(output)
+        self._check_unused(output)
         request = {**body, "run": uuid.uuid4().hex}
         row = self._core.store.add_job(work.job.name, request, now(), output)
         job = ActiveJob(row, work)
@@ -120,6 +122,16 @@ class Service:
         return [node.name for node in self._core.cluster.nodes()]
 
     # --- inside ---------------------------------------------------------------------
+
+    def _check_unused(self, output: str) -> None:
+        for job in list(self._core.jobs.values()):
+            if job.row.output == output:
+                raise OrchError.of(
+                    Code.WRONG_STATE,
+                    f"job {job.id} is writing to '{output}'",
+                    fix=f"wait for it (orch wait {job.id}), or choose another"
+                    " output.path",
+                )
 
     def _plan(self, work: Work) -> Plan | Diagnosis:
         return plan_for(self._core.store, work, self._snapshot())

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.controller.store import JobRow
+from orchestrator.data.folder import OutputFolder, Run
 from orchestrator.data.source import resolve_inputs
 from orchestrator.engines.base import EngineSpec
 from orchestrator.engines.sources import (
@@ -52,6 +53,7 @@ class Work:
         """
         try:
             source = body["source"]
+            _check_text(body["spec"], source)
             return cls(
                 job=Job.model_validate(body["spec"]),
                 folder=Path(source["folder"]),
@@ -120,6 +122,16 @@ class Work:
     def output_path(self) -> str:
         """The output folder; `{id}` is filled in when the job has one."""
         return self.job.output.path.replace("{name}", self.job.name)
+
+    def check_output(self, output: str) -> None:
+        """Look whether results may go there; a new folder always may.
+
+        Raises:
+            OrchError: E304, results are there and may not be used.
+        """
+        if "{id}" not in output:
+            run = Run("", "", self.identity())
+            OutputFolder(Path(output), run).check(self.job.output.on_exists)
 
     def demand(self, snapshot: Snapshot, peak_bytes: int | None) -> Demand:
         """What one replica asks for on this cluster.
@@ -226,6 +238,14 @@ def _with_more(estimate: Estimate, extra_bytes: int) -> Estimate:
 
 def _is_local(model: str | None, folder: Path) -> bool:
     return model is None or (folder / model).exists()
+
+
+def _check_text(*parts: Any) -> None:  # noqa: ANN401 - it comes from outside
+    """JSON can hold half characters, which no file name and no answer can."""
+    try:
+        json.dumps(parts, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise _bad_request("the request holds text that is not Unicode") from error
 
 
 def _bad_request(message: str, facts: tuple[str, ...] = ()) -> OrchError:

@@ -139,17 +139,32 @@ class OutputFolder:
         ready.rmdir()
         sync_folder(self.work)
 
-    def _enter(self, written: Run | None, on_exists: OnExists) -> None:
+    def check(self, on_exists: OnExists) -> None:
+        """Say whether `open` would refuse this run now, without a change to the folder.
+
+        Raises:
+            OrchError: E304, as `open` does.
+        """
+        written = _read_run(self.work)
+        if written is None or written.id != self.run.id:
+            self._refuse(written, on_exists)
+
+    def _refuse(self, written: Run | None, on_exists: OnExists) -> None:
         present = [name for name in _VISIBLE if (self.root / name).exists()]
         if on_exists == "overwrite":
-            start_over(self.root)
-        elif on_exists == "fail" and (present or written is not None):
+            return
+        if on_exists == "fail" and (present or written is not None):
             raise _results_exist(self.root, present)
-        elif written is None and present:
+        if written is None and present:
             raise _not_ours(self.root, present)
+        if written is not None and written.identity != self.run.identity:
+            raise _other_settings(self.root, written.identity, self.run.identity)
+
+    def _enter(self, written: Run | None, on_exists: OnExists) -> None:
+        self._refuse(written, on_exists)
+        if on_exists == "overwrite":
+            start_over(self.root)
         elif written is not None:
-            if written.identity != self.run.identity:
-                raise _other_settings(self.root, written.identity, self.run.identity)
             self._retire_parts()
         self.work.mkdir(exist_ok=True)
         self._write_run()

@@ -28,7 +28,11 @@ class EngineLink:
             OSError: There is no zygote there.
         """
         wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        wire.connect(str(zygote))
+        try:
+            wire.connect(str(zygote))
+        except OSError:
+            wire.close()
+            raise
         self._conn = Connection(wire.detach())
         self._folder = zygote.parent
         self._numbers = itertools.count()

@@ -205,7 +205,7 @@ def wait_for_text(
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.05)
             break
-    process.kill()
+    _kill_family(process)
     tail = tuple(log.read_text(errors="replace").splitlines()[-8:])
     raise OrchError.of(
         Code.CONTROLLER_UNREACHABLE,
@@ -213,6 +213,14 @@ def wait_for_text(
         facts=(f"log: {log}", *tail),
         fix="read the log; `orch down` clears what an earlier start left",
     )
+
+
+def _kill_family(process: subprocess.Popen[bytes]) -> None:
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+    process.kill()
 
 
 def free_port(preferred: int) -> int:

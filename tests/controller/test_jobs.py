@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 
-from orchestrator.engines.sources import resolve_model
 from orchestrator.errors import Code, Fault
 from orchestrator.scheduling.snapshot import Owner
-from orchestrator.spec.job import Model
 from orchestrator.units import GIB
-from tests.controller.plant import MINILM, Plant, request_for
+from tests.controller.plant import Plant, model_folder, request_for
 
 
 def test_a_job_runs_on_every_gpu_to_its_end(two: Plant) -> None:
@@ -133,12 +131,7 @@ def test_memory_of_strangers_is_not_promised(two: Plant) -> None:
 def test_a_job_whose_input_vanishes_while_it_waits_fails(two: Plant) -> None:
     first = two.submit()
     two.running(first)
-    folder = two.folder / "model"
-    folder.mkdir()
-    source = resolve_model(Model(id=MINILM), two.folder).path
-    for file in source.iterdir():
-        if file.is_file():
-            shutil.copy(file, folder)
+    folder = model_folder(two.folder)
     second = two.submit(model={"id": "./model"})
     two.until(second, lambda v: v["diagnosis"], "it has a diagnosis")
     shutil.rmtree(folder)

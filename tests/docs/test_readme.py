@@ -25,6 +25,15 @@ def test_two_commands_of_one_line_each() -> None:
     assert "scripts/check && pytest" in tests
 
 
+def test_the_transcript_is_of_the_job_that_ships() -> None:
+    shown = text_of("README.md").partition("```console\n")[2].partition("```")[0]
+    rows = len(text_of("jobs/data/definitions.jsonl").splitlines())
+    assert shown.startswith("$ orch submit jobs/embed.yaml\n")
+    assert "✓ Job 1 succeeded in" in shown
+    assert f"· {rows:,} ok, 0 failed rows" in shown
+    assert shown.endswith("\n./out/1/results.jsonl\n")
+
+
 @pytest.mark.parametrize("number", [0, 1])
 def test_torch_comes_from_the_constraints(number: int) -> None:
     assert "-c constraints.txt" in _set_ups()[number]

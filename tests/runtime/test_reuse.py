@@ -24,7 +24,9 @@ def run_through(bench: Bench) -> list[str]:
     bench.gather.add(replica)
     assert bench.gather.run() is False
     return [
-        values[0] for chunk in replica.ran for values in decode(chunk, FIELDS, None)[0].fields
+        values[0]
+        for chunk in replica.ran
+        for values in decode(chunk, FIELDS, None)[0].fields
     ]
 
 

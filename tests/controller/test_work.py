@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.controller.work import Work
+from orchestrator.errors import Code, OrchError
+from orchestrator.scheduling.plan import Plan
+from orchestrator.scheduling.schedule import schedule
+from orchestrator.scheduling.snapshot import DeviceKind, Snapshot
+from orchestrator.units import GIB, MIB
+from tests.controller.plant import MINILM, request_for
+from tests.scheduling.described import snapshot_of
+
+GPUS = snapshot_of("local: 24 | 24")
+CPUS = snapshot_of("local: cpu 16 | cpu 16")
+
+
+def work_for(folder: Path, **sections: Any) -> Work:  # noqa: ANN401
+    """The work, after a journey over HTTP."""
+    return Work.from_request(json.loads(json.dumps(request_for(folder, **sections))))
+
+
+def minilm(folder: Path, **sections: Any) -> Work:  # noqa: ANN401
+    return work_for(folder, **{"model": {"id": MINILM}, "resources": {}, **sections})
+
+
+def test_a_request_of_the_client_is_understood(tmp_path: Path) -> None:
+    work = work_for(tmp_path, name="mine", input={"path": "rows.jsonl", "text": "t"})
+    assert work.job.name == "mine"
+    assert work.folder == tmp_path
+    assert work.path == "job.yaml"
+    assert work.code == {"my_model.py": b"class MyModel: ...\n"}
+    assert work.fields == ("t",)
+    assert work.model_label == "my_model:MyModel"
+    assert work.output_path() == str(tmp_path / "out" / "{id}")
+    work.check()
+
+
+def test_the_name_is_filled_into_the_output(tmp_path: Path) -> None:
+    work = work_for(tmp_path, name="a", output={"path": "/o/{name}-{id}"})
+    assert work.output_path() == "/o/a-{id}"
+
+
+def without(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key != name}
+
+
+def test_a_body_that_is_none_is_refused_as_a_bad_value(tmp_path: Path) -> None:
+    good = request_for(tmp_path)
+    spec, source = good["spec"], good["source"]
+    bad: list[Any] = [
+        {},
+        *(without(good, name) for name in good),
+        {**good, "spec": None},
+        {**good, "spec": []},
+        {**good, "spec": without(spec, "version")},
+        {**good, "spec": {**spec, "version": 2}},
+        {**good, "spec": {**spec, "colour": "red"}},
+        {**good, "spec": {**spec, "name": "../../etc"}},
+        {**good, "spec": {**spec, "keep_alive": math.nan}},
+        {**good, "spec": {**spec, "input": {"path": ""}}},
+        {**good, "source": None},
+        {**good, "source": "x"},
+        {**good, "source": without(source, "folder")},
+        {**good, "source": {**source, "folder": 5}},
+        {**good, "code": None},
+        {**good, "code": ["a"]},
+        {**good, "code": {"a.py": 5}},
+        {**good, "code": {"a.py": "not base64!"}},
+        {**good, "code": {"a.py": "é"}},
+        {**good, "code": {"a.py": "YQ"}},
+    ]
+    for body in bad:
+        with pytest.raises(OrchError) as caught:
+            Work.from_request(body)
+        assert caught.value.fault.code is Code.BAD_VALUE, body
+
+
+@pytest.mark.parametrize(
+    ("sections", "code"),
+    [
+        ({"input": {"path": "none.jsonl"}}, Code.FILE_NOT_FOUND),
+        ({"input": {"path": "a\0.jsonl"}}, Code.FILE_NOT_FOUND),
+        ({"input": {"path": "*\0.jsonl"}}, Code.FILE_NOT_FOUND),
+        ({"model": {"id": "./none"}}, Code.MODEL_FAILED_TO_LOAD),
+        ({"model": {"id": "package:no-such-package"}}, Code.MODEL_FAILED_TO_LOAD),
+    ],
+)
+def test_what_is_not_there_is_said_before_anything_is_queued(
+    tmp_path: Path, sections: dict[str, Any], code: Code
+) -> None:
+    with pytest.raises(OrchError) as caught:
+        work_for(tmp_path, **sections).check()
+    assert caught.value.fault.code is code
+
+
+def key(work: Work, kind: DeviceKind = DeviceKind.CUDA) -> str:
+    return work.engine_key(kind)
+
+
+SAME = [
+    {"name": "other"},
+    {"input": {"path": "*.jsonl", "id_field": "id"}},
+    {"output": {"path": "/elsewhere/{id}"}},
+    {"keep_alive": "5m"},
+    {"resources": {"gpus": 1, "gpu_memory": "4GiB"}},
+    {"batch": {"in_flight": 5}},
+]
+
+
+@pytest.mark.parametrize("sections", SAME, ids=str)
+def test_what_is_loaded_is_the_same(tmp_path: Path, sections: dict[str, Any]) -> None:
+    assert key(work_for(tmp_path, **sections)) == key(work_for(tmp_path))
+
+
+DIFFERENT = [
+    {"model": {"entry": "my_model:Other"}},
+    {"model": {"entry": "my_model:MyModel", "args": {"width": 3}}},
+    {"model": {"entry": "my_model:MyModel", "dtype": "float32"}},
+    {"params": {"max_length": 12}},
+    {"input": {"path": "rows.jsonl", "fields": ["a", "b"]}},
+    {"resources": {"gpu_memory": "5GiB"}},
+]
+
+
+@pytest.mark.parametrize("sections", DIFFERENT, ids=str)
+def test_what_is_loaded_differs(tmp_path: Path, sections: dict[str, Any]) -> None:
+    assert key(work_for(tmp_path, **sections)) != key(work_for(tmp_path))
+
+
+def test_code_that_changed_is_another_engine(tmp_path: Path) -> None:
+    work = work_for(tmp_path)
+    changed = replace(work, code={"my_model.py": b"class MyModel: pass\n"})
+    assert key(changed) != key(work)
+
+
+def test_a_cpu_and_a_gpu_load_different_things(tmp_path: Path) -> None:
+    work = work_for(tmp_path)
+    assert key(work, DeviceKind.CPU) != key(work, DeviceKind.CUDA)
+
+
+def test_a_model_from_elsewhere_is_the_same_from_every_folder(tmp_path: Path) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    assert len({key(minilm(folder)) for folder in folders}) == 1
+    assert len({key(work_for(folder)) for folder in folders}) == 2
+
+
+def planned(work: Work, snapshot: Snapshot, peak_bytes: int | None = None) -> Plan:
+    plan = schedule(work.demand(snapshot, peak_bytes), snapshot)
+    assert isinstance(plan, Plan)
+    return plan
+
+
+def test_minilm_fits_on_every_gpu_in_float16(tmp_path: Path) -> None:
+    work = minilm(tmp_path)
+    work.check()
+    plan = planned(work, GPUS)
+    assert [p.gpu.name for p in plan.placements] == ["local:0", "local:1"]
+    demand = plan.demand
+    assert 40 * MIB < demand.weights_bytes < 60 * MIB, "22.7 million numbers of 2 bytes"
+    assert demand.context_bytes > 0
+    assert demand.activation_bytes > 0
+    assert demand.reserve_bytes < 24 * GIB
+    assert not demand.measured
+    assert not demand.whole
+
+
+def test_minilm_fits_on_every_cpu_device_in_float32(tmp_path: Path) -> None:
+    plan = planned(minilm(tmp_path), CPUS)
+    assert len(plan.placements) == 2
+    assert 80 * MIB < plan.demand.weights_bytes < 120 * MIB
+    (gpu,) = {p.gpu.kind for p in plan.placements}
+    assert gpu is DeviceKind.CPU
+
+
+def test_the_user_knows_better_how_much_it_takes(tmp_path: Path) -> None:
+    work = minilm(tmp_path, resources={"gpu_memory": "3GiB"})
+    assert planned(work, GPUS).demand.reserve_bytes == 3 * GIB
+
+
+def test_a_peak_seen_earlier_raises_the_need_and_never_lowers_it(
+    tmp_path: Path,
+) -> None:
+    work = minilm(tmp_path)
+    need = planned(work, GPUS).demand.reserve_bytes
+    more = planned(work, GPUS, need + GIB).demand
+    assert (more.reserve_bytes, more.measured) == (need + GIB, True)
+    less = planned(work, GPUS, 1).demand
+    assert (less.reserve_bytes, less.measured) == (need, False)
+
+
+def test_a_module_of_ones_own_takes_a_gpu_whole(tmp_path: Path) -> None:
+    plan = planned(work_for(tmp_path, resources={}), GPUS)
+    assert plan.demand.whole
+    assert plan.placements[0].reserve_bytes > 20 * GIB
+
+
+def test_the_engine_is_told_of_its_gpu_and_what_it_may_use(tmp_path: Path) -> None:
+    work = work_for(tmp_path)
+    placement = planned(work, GPUS).placements[1]
+    spec = work.engine_spec(placement)
+    assert (spec.name, spec.gpu, spec.kind) == ("torch", "uuid-local:1", "cuda")
+    assert spec.memory_bytes == placement.reserve_bytes == 4 * GIB
+    assert spec.cores >= 1
+    assert spec.code == dict(work.code)
+    assert spec.folder == str(tmp_path)
+
+
+def test_results_of_the_same_model_and_params_can_be_reused(tmp_path: Path) -> None:
+    identity = minilm(tmp_path).identity()
+    assert identity == minilm(tmp_path, name="other", keep_alive="9m").identity()
+    assert identity != minilm(tmp_path, params={"max_length": 9}).identity()
+    assert identity["revision"], "the package's version"
+    assert json.loads(json.dumps(identity)) == identity
