@@ -1,4 +1,4 @@
-"""Memory of runner and controller while rows stream through: 10 thousand, then 1 million.
+"""Memory of runner and controller while rows stream through: 10,000 and 1,000,000.
 
     python -m benchmarks.streaming
     python -m benchmarks.streaming --rows 10000,10000000
@@ -74,8 +74,8 @@ def main() -> int:
             f"| {one.rows / one.seconds:,.0f} |"
         )
     grew = max(
-        max(one.runner_bytes - found[0].runner_bytes for one in found),
-        max(one.controller_bytes - found[0].controller_bytes for one in found),
+        *(one.runner_bytes - found[0].runner_bytes for one in found),
+        *(one.controller_bytes - found[0].controller_bytes for one in found),
     )
     print(f"\nmost growth: {grew // MIB} MiB (limit {LIMIT_BYTES // MIB} MiB)")
     return 1 if grew > LIMIT_BYTES else 0

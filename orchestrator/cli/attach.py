@@ -135,8 +135,9 @@ def conclude(session: Session, job: JobView) -> int:
 
 def _detached(job: JobView, can_repeat: bool) -> list[str]:  # noqa: FBT001
     again = f" Press Ctrl-C again within {AGAIN_SECONDS:.0f} s to cancel it."
+    rows = f" ({progress_text(job.progress)})" if job.progress.rows_done else ""
     return [
-        f"Detached. Job {job.id} is still running ({progress_text(job.progress)})."
+        f"Detached. Job {job.id} is still running{rows}."
         + (again if can_repeat else ""),
         f"  orch status {job.id}   look at it again",
         f"  orch wait {job.id}     block until done, exit code = outcome",

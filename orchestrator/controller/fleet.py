@@ -100,6 +100,8 @@ class Fleet:
 
     def __init__(self) -> None:
         self.engines: dict[str, Engine] = {}
+        self.given: set[str] = set()
+        """Names that engines have or had: a runner takes each for one replica."""
         self.leaked: dict[str, Leak] = {}
         """By GPU: left out until its memory comes back (E106)."""
 
@@ -164,11 +166,12 @@ class Fleet:
         }
 
     def _unused(self, name: str) -> str:
-        """The name, numbered if an engine of an earlier life still has it."""
+        """The name, numbered if an engine has or had it: the job has another life."""
         candidate, life = name, 1
-        while candidate in self.engines:
+        while candidate in self.given:
             life += 1
             candidate = f"{name}~{life}"
+        self.given.add(candidate)
         return candidate
 
     def _ours_removed(self, gpu: Gpu, ours: set[tuple[Uuid, int]]) -> Gpu:

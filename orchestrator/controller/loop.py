@@ -14,7 +14,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
+from orchestrator.errors import Code, Fault
+
 T = TypeVar("T")
+
+
+def bug(error: Exception) -> Fault:
+    """What nobody has foreseen, as a fault that the user can report."""
+    return Fault(Code.BUG, f"{type(error).__name__}: {error}")
+
 
 MAX_EFFECTS = 64
 

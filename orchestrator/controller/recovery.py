@@ -36,6 +36,7 @@ def recover(core: Core, perform: Performer) -> None:
 
 def _adopt_engines(core: Core) -> None:
     for name, data in core.store.engines().items():
+        core.fleet.given.add(name)
         lease_name = data["lease_name"]
         engine = Engine.from_json(name, data)
         engine.lease = core.cluster.find_lease(lease_name) if lease_name else None

@@ -68,7 +68,9 @@ class Runners:
         again = job.machine.restarts.get("runner", 0)
         name = runner_name(job.id, again)
         job.runner_name = name
-        work = job.work.runner_job(job.row, job.started_at or now())
+        assert job.plan is not None
+        kind = job.plan.placements[0].gpu.kind
+        work = job.work.runner_job(job.row, kind, job.started_at or now())
         standby, self._standby = self._standby, None
         self._core.loop.thread(
             lambda: self._start_and_watch(job, name, work, standby), name

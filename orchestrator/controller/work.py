@@ -95,10 +95,7 @@ class Work:
             "kind": kind,
             "folder": str(self.folder) if _is_local(model.id, self.folder) else "",
             "fields": self.fields if model.entry else (),
-            "code": {
-                name: hashlib.sha256(text).hexdigest()
-                for name, text in sorted(self.code.items())
-            },
+            "code": self._code_hashes(),
         }
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -176,6 +173,7 @@ class Work:
             "args": model.args,
             "params": self.job.params.model_dump(mode="json"),
             "fields": list(self.fields),
+            "code": self._code_hashes(),
         }
 
     def revision(self) -> str:
@@ -184,8 +182,8 @@ class Work:
             return ""
         return resolve_model(self.job.model, self.folder).revision
 
-    def runner_job(self, row: JobRow, started_at: str) -> RunnerJob:
-        """What the runner is told."""
+    def runner_job(self, row: JobRow, kind: DeviceKind, started_at: str) -> RunnerJob:
+        """What the runner is told; `kind` is what its replicas run on."""
         return RunnerJob(
             id=row.id,
             run=row.request["run"],
@@ -195,9 +193,16 @@ class Work:
             output=row.output,
             fields=self.fields,
             revision=self.revision(),
+            dtype=_dtype(self.job.model.dtype, kind) if self.job.model.id else "",
             identity=self.identity(),
             started_at=started_at,
         )
+
+    def _code_hashes(self) -> dict[str, str]:
+        return {
+            name: hashlib.sha256(text).hexdigest()
+            for name, text in sorted(self.code.items())
+        }
 
     def _estimate(self, snapshot: Snapshot) -> Estimate:
         kind, wanted = snapshot.kind, self.job.resources

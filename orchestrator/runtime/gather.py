@@ -21,13 +21,15 @@ from orchestrator.runtime.ports import PartSink, ReplicaPort
 from orchestrator.runtime.progress import Progress
 from orchestrator.runtime.replica import ChunkResult
 from orchestrator.runtime.reuse import Reuse
-from orchestrator.runtime.sizing import MAX_BYTES, ChunkSizer
+from orchestrator.runtime.sizing import GROWTH, MAX_BYTES, ChunkSizer
 
 MAX_DEATHS = 3
 """Replicas that may die over one chunk before the job is given up."""
 MIN_AHEAD_S = 0.4
 """Work that should be in flight on a replica even while its chunks are small."""
 MAX_IN_FLIGHT = 16
+MAX_PASSING_ROWS = 512
+"""Rows read at a time where all are reused; the first that are not may be as many."""
 WRITERS = 2
 MAX_UNWRITTEN = 8
 """Parts that may wait for the disk; then no new chunks are handed out."""
@@ -84,12 +86,13 @@ class Gather:
         self._stopping = False
         self._force = False
         self._handed = 0
+        self._passing = 0
         self._fault: Fault | None = None
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
 
     def add(self, port: ReplicaPort) -> None:
         """Feed one more replica; a name seen before is its new life."""
-        self._events.put(lambda: self._add(port))
+        self._events.put(lambda: self._feeds.update({port.name: _Feed(port)}))
 
     def stop(self, *, force: bool) -> None:
         """Hand out nothing more; with `force` do not wait for chunks in flight."""
@@ -121,9 +124,6 @@ class Gather:
             return False
         return self._stopping or (self._exhausted and not self._again)
 
-    def _add(self, port: ReplicaPort) -> None:
-        self._feeds[port.name] = _Feed(port)
-
     def _stop(self, *, force: bool) -> None:
         self._stopping = True
         self._force = self._force or force
@@ -143,8 +143,8 @@ class Gather:
             return feed.in_flight == 0
         if feed.in_flight < self._depth:
             return True
-        ahead_s = feed.rows / max(1.0, feed.sizer.rows_per_second)
-        return feed.in_flight < MAX_IN_FLIGHT and ahead_s < MIN_AHEAD_S
+        ahead_rows = MIN_AHEAD_S * max(1.0, feed.sizer.rows_per_second)
+        return feed.in_flight < MAX_IN_FLIGHT and feed.rows < ahead_rows
 
     def _feed(self, feed: _Feed) -> bool:
         task = self._again.popleft() if self._again else self._next(feed)
@@ -163,7 +163,7 @@ class Gather:
     def _next(self, feed: _Feed) -> _Task | None:
         """The next chunk that has rows left to run."""
         while not self._exhausted and self._writing < MAX_UNWRITTEN:
-            rows = feed.sizer.rows(self._rest(), len(self._feeds))
+            rows = max(self._passing, feed.sizer.rows(self._rest(), len(self._feeds)))
             try:
                 chunk = self._reader.next_chunk(rows, MAX_BYTES)
             except OrchError as error:
@@ -175,7 +175,9 @@ class Gather:
             self._handed += chunk.rows
             chunk = self._reuse.mark(chunk)
             if len(chunk.skip) < chunk.rows:
+                self._passing = 0
                 return _Task(chunk)
+            self._passing = min(rows * GROWTH, MAX_PASSING_ROWS)
             self._write(chunk, None, "")
         return None
 
@@ -236,8 +238,7 @@ class Gather:
         if error is not None:
             self._fault = _fault_of(error)
             return
-        reused = len(chunk.skip)
-        ok, failed, peak = (0, 0, 0)
+        reused, ok, failed, peak = len(chunk.skip), 0, 0, 0
         if part is not None:
             ok, failed, peak = part.ok, len(part.failures), part.peak_bytes
         self._progress.part(ok + reused, failed, reused, replica, peak)

@@ -86,6 +86,8 @@ def ray_environment(token: Path) -> dict[str, str]:
         "RAY_health_check_period_ms": "1000",
         "RAY_health_check_timeout_ms": "1000",
         "RAY_health_check_failure_threshold": "3",
+        # Told to stop, a node would wait 30 seconds for its actors to leave.
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         # Actors without a GPU see none (RAY.md 9.2).
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
@@ -113,10 +115,21 @@ def start_head(state: Path, ip: str = LOOPBACK, port: int = 0) -> Head:
     Raises:
         OrchError: E302, it did not come up; with the end of its log.
     """
+    make_token(state / TOKEN_FILE)
+    try:
+        return _start(state, ip, port or free_port(6379), free_port(8265))
+    except OrchError as error:
+        # Another Ray that starts just now can have taken a port that was free.
+        if not any(
+            "occupied" in fact or "in use" in fact for fact in error.fault.facts
+        ):
+            raise
+        return _start(state, ip, port or free_port(0), free_port(0))
+
+
+def _start(state: Path, ip: str, port: int, dashboard_port: int) -> Head:
     token = state / TOKEN_FILE
-    make_token(token)
     temp = Path(tempfile.mkdtemp(prefix="orch-ray-"))
-    port, dashboard_port = port or free_port(6379), free_port(8265)
     command = [
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
         f"--node-ip-address={ip}",

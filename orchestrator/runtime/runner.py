@@ -60,6 +60,7 @@ class RunnerJob:
         output: Where the results go.
         fields: The input fields that the model sees.
         revision: Of the model, as it was resolved.
+        dtype: Its weights run in; empty for the user's own module, which decides.
         identity: What must be equal for earlier results to be reused.
         started_at: RFC 3339, UTC.
     """
@@ -72,6 +73,7 @@ class RunnerJob:
     output: str
     fields: tuple[str, ...]
     revision: str
+    dtype: str
     identity: Mapping[str, Any]
     started_at: str
 
@@ -202,7 +204,7 @@ class Runner:
             job_name=job.name,
             model=spec.model.id or spec.model.entry or "",
             revision=job.revision or None,
-            dtype=spec.model.dtype,
+            dtype=job.dtype or spec.model.dtype,
             params=spec.params.model_dump(mode="json"),
             input_fingerprint=fingerprint(source),
             input_files=tuple(str(path) for path in source.files),

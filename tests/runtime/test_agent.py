@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -14,6 +15,11 @@ from orchestrator.engines.link import EngineLink
 from orchestrator.engines.messages import Load
 from orchestrator.runtime.agent import Agent, _zygote_environment
 from tests.engines.user_modules import spec_of
+
+
+def called(method: object) -> Any:  # noqa: ANN401
+    """What a method returns that Ray types as a remote one."""
+    return cast("Callable[[], Any]", method)()
 
 
 @pytest.fixture
@@ -25,6 +31,7 @@ def agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
     started._zygote.wait(20)
     assert started._zygote.stdin is not None
     started._zygote.stdin.close()
+    shutil.rmtree(started._folder)
 
 
 def test_it_reports_what_the_node_has(agent: Agent) -> None:

@@ -1,11 +1,10 @@
-"""One real head of Ray, from its start to its end."""
+"""A real head of Ray; its end is in test_stop_head.py."""
 
 from __future__ import annotations
 
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -14,37 +13,14 @@ import pytest
 import ray
 
 from orchestrator.runtime.head import TOKEN_FILE, WORKER_FILE, Head, read_head
-from tests.runtime.ray_heads import connected, family, start_in_child
+from tests.runtime.ray_heads import connected, family
 
 pytestmark = pytest.mark.ray
-
-
-@pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("state")
-
-
-@pytest.fixture(scope="module")
-def head(state: Path) -> Iterator[Head]:
-    started = start_in_child(state)
-    yield started
-    started.stop()
 
 
 def alive_nodes() -> int:
     nodes = ray.nodes()  # type: ignore[no-untyped-call]
     return sum(node["Alive"] for node in nodes)
-
-
-def start_a_detached_actor() -> int:
-    class Idle:
-        @ray.method
-        def pid(self) -> int:
-            return psutil.Process().pid
-
-    actor = ray.remote(num_cpus=0)(Idle).options(lifetime="detached").remote()
-    pid: int = ray.get(actor.pid.remote())
-    return pid
 
 
 def test_it_runs_and_is_found_from_its_folder(head: Head, state: Path) -> None:
@@ -90,19 +66,3 @@ def test_a_worker_joins_and_leaves(head: Head, state: Path, tmp_path: Path) -> N
     worker_program("worker_stop", *place)
     assert not any(member.is_running() for member in members)
     assert head.alive()
-
-
-def test_stop_ends_its_family_and_nobody_else(head: Head, state: Path) -> None:
-    with connected(head, state) as driver:
-        actor = driver.submit(start_a_detached_actor).result(60)
-    members = family(head)
-    assert actor in [member.pid for member in members]
-    # It looks like a Ray of somebody else's.
-    stranger = [sys.executable, "-c", "input()", "raylet", "--head"]
-    with subprocess.Popen(stranger, stdin=subprocess.PIPE) as other:
-        head.stop()
-        assert other.poll() is None
-        assert not any(member.is_running() for member in members)
-        other.kill()
-    assert not head.alive()
-    assert read_head(state) is None

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -17,26 +18,22 @@ from ray.util.placement_group import (
 
 from orchestrator.errors import OrchError
 from orchestrator.runtime import leases
+from orchestrator.runtime.head import Head
 from orchestrator.scheduling.snapshot import DeviceKind, Gpu, Uuid
-from tests.runtime.ray_heads import connected, start_in_child
+from tests.runtime.conftest import HEAD_GPUS
+from tests.runtime.ray_heads import connected
 
 pytestmark = pytest.mark.ray
 
 T = TypeVar("T")
 Call = Callable[..., Any]
-HEAD_GPUS = 4
 
 
 @pytest.fixture(scope="module")
-def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call]:
+def call(head: Head, state: Path) -> Iterator[Call]:
     """Runs a function of this module in a driver."""
-    state = tmp_path_factory.mktemp("state")
-    head = start_in_child(state, gpus=HEAD_GPUS)
-    try:
-        with connected(head, state) as driver:
-            yield caller(driver)
-    finally:
-        head.stop()
+    with connected(head, state) as driver:
+        yield caller(driver)
 
 
 def caller(driver: ProcessPoolExecutor) -> Call:
