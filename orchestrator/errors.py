@@ -156,4 +156,4 @@ class OrchError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Exceptions cross process borders; the faults go with them."""
-        return (OrchError, (self.faults,))
+        return (type(self), (self.faults,))

@@ -42,4 +42,4 @@ def _wait_free(core: Core, engine: Engine) -> Leak | None:
         if engine.pid not in owners:
             return None
         waiter.wait(POLL_S)
-    return Leak(engine.pid, engine.label)
+    return Leak(engine.gpu.uuid, engine.pid, engine.label)

@@ -87,6 +87,7 @@ class Engine:
 class Leak:
     """Memory that an ended engine's process still holds."""
 
+    gpu: Uuid
     pid: int
     label: str
 

@@ -8,6 +8,7 @@ from typing import assert_never
 from orchestrator.controller.core import Core, now
 from orchestrator.controller.ending import end_engine
 from orchestrator.controller.fleet import Engine, Leak
+from orchestrator.controller.loop import bug
 from orchestrator.controller.runners import Runners
 from orchestrator.controller.views import ActiveJob
 from orchestrator.engines.base import Loaded
@@ -84,9 +85,7 @@ class Performer:
         engine = self._engine(job, replica)
         assert job.plan is not None
         spec = job.work.engine_spec(job.plan.placements[replica])
-        restarts = job.machine.restarts.get(replica, 0)
-        suffix = f".{restarts + 1}" if restarts else ""
-        warm = engine.handle is not None and engine.pid != 0 and not restarts
+        warm = engine.handle is not None and engine.pid != 0
 
         def start() -> _Start | None:
             cluster = self._core.cluster
@@ -96,17 +95,17 @@ class Performer:
                 cluster.kill(engine.handle)
             assert engine.lease is not None
             try:
-                # A warm engine that died is started under this job's own name.
-                engine.actor = f"orch:job-{job.id}:replica-{replica}{suffix}"
                 engine.handle = cluster.start_replica(
-                    engine.actor, engine.gpu, engine.lease
+                    engine.begin_life(), engine.gpu, engine.lease
                 )
                 return cluster.load(engine.handle, engine.gpu.node_id, spec)
             except OrchError as error:
                 return error.fault
 
         self._core.loop.effect(
-            start, lambda outcome: self._started(job, replica, engine, outcome)
+            start,
+            lambda outcome: self._started(job, replica, engine, outcome),
+            lambda error: self._started(job, replica, engine, bug(error)),
         )
 
     def _started(
@@ -149,7 +148,7 @@ class Performer:
         self._core.fleet.engines.pop(engine.name, None)
         self._core.store.drop_engine(engine.name)
         if leak is not None:
-            self._core.fleet.leaked[engine.gpu.uuid] = leak
+            self._core.fleet.leaked[leak.gpu] = leak
         self._find_place()
 
     # --- the end ------------------------------------------------------------------

@@ -8,17 +8,18 @@ from dataclasses import dataclass, replace
 
 from orchestrator.controller.core import Core, now
 from orchestrator.controller.ending import end_engine
-from orchestrator.controller.fleet import Engine
+from orchestrator.controller.fleet import Engine, Leak
+from orchestrator.controller.loop import bug
 from orchestrator.controller.store import Store
 from orchestrator.controller.views import ActiveJob
 from orchestrator.controller.work import Work
 from orchestrator.errors import Fault, OrchError
 from orchestrator.lifecycle.messages import (
     Event,
+    GaveUp,
     LeaseRefused,
     NoPlace,
     Planned,
-    RunnerEnded,
 )
 from orchestrator.lifecycle.states import State
 from orchestrator.runtime.leases import LeaseRefusedError
@@ -28,6 +29,7 @@ from orchestrator.scheduling.recheck import recheck
 from orchestrator.scheduling.schedule import schedule
 from orchestrator.scheduling.snapshot import Gpu, Snapshot
 
+KEEP_REFUSED_S = 30.0
 POLICY = Policy(evict_all_idle=True)
 """A lease is a whole GPU: an idle engine cannot stay beside a new one."""
 
@@ -40,6 +42,8 @@ class _Leased:
     """How leasing a plan went: nothing is held if it was refused."""
 
     refusal: str = ""
+    leaks: tuple[Leak, ...] = ()
+    """What engines that had to leave still hold."""
 
 
 class Placer:
@@ -62,8 +66,14 @@ class Placer:
         self._busy = True
         head = min(waiting, key=lambda job: job.id)
         self._core.loop.effect(
-            self._core.cluster.gpus, lambda gpus: self._decide(head, tuple(gpus))
+            self._core.cluster.gpus,
+            lambda gpus: self._decide(head, tuple(gpus)),
+            self._look_failed,
         )
+
+    def _look_failed(self, _error: Exception) -> None:
+        # The next tick looks again.
+        self._busy = False
 
     def _decide(self, job: ActiveJob, gpus: tuple[Gpu, ...]) -> None:
         self._core.gpus = gpus
@@ -94,8 +104,7 @@ class Placer:
 
     def _give_up(self, job: ActiveJob, fault: Fault) -> None:
         # It was accepted, but its files have changed since.
-        job.finished_at = now()
-        self._perform(job, RunnerEnded((fault,)))
+        self._perform(job, GaveUp(fault))
 
     def _lease(self, job: ActiveJob, plan: Plan) -> None:
         self._busy = True
@@ -109,18 +118,21 @@ class Placer:
         self._core.loop.effect(
             lambda: self._acquire(plan, cold, leaving),
             lambda leased: self._leased(job, plan, engines, leaving, leased),
+            lambda error: self._leased(
+                job, plan, engines, leaving, _Leased(bug(error).message)
+            ),
         )
 
     def _acquire(
         self, plan: Plan, cold: list[Engine], leaving: list[Engine]
     ) -> _Leased:
         """In the pool: make room, lease, and look again before anything loads."""
-        if not cold:
-            return _Leased()
-        with ThreadPoolExecutor(max(len(cold), len(leaving))) as pool:
-            list(pool.map(lambda engine: end_engine(self._core, engine), leaving))
-            refusals = [text for text in pool.map(self._acquire_one, cold) if text]
-        if not refusals:
+        with ThreadPoolExecutor(max(1, len(cold), len(leaving))) as pool:
+            ended = pool.map(lambda engine: end_engine(self._core, engine), leaving)
+            leaks = tuple(leak for leak in ended if leak is not None)
+            refusals = [str(leak) for leak in leaks]
+            refusals += [text for text in pool.map(self._acquire_one, cold) if text]
+        if not refusals and cold:
             refusals = self._look_again(plan, cold)
         if not refusals:
             return _Leased()
@@ -128,7 +140,7 @@ class Placer:
             if engine.lease is not None:
                 self._core.cluster.release(engine.lease)
                 engine.lease = None
-        return _Leased(refusals[0])
+        return _Leased(refusals[0], leaks)
 
     def _acquire_one(self, engine: Engine) -> str:
         try:
@@ -164,10 +176,13 @@ class Placer:
         for engine in leaving:
             fleet.engines.pop(engine.name, None)
             self._core.store.drop_engine(engine.name)
+        fleet.leaked.update({leak.gpu: leak for leak in leased.leaks})
         if leased.refusal or job.machine.state is not State.PENDING:
             self._undo(engines)
             if job.machine.state is State.PENDING:
-                job.notices.append(f"looking for another place: {leased.refusal}")
+                told = f"looking for another place: {leased.refusal}"
+                if told not in job.notices[-1:]:
+                    job.notices.append(told)
                 self._perform(job, LeaseRefused(leased.refusal))
             return
         for engine in engines:
@@ -181,7 +196,8 @@ class Placer:
     def _undo(self, engines: list[Engine]) -> None:
         for engine in engines:
             if engine.handle is not None:
-                self._core.fleet.idle_from_now(engine, 0.0)
+                # It was warm, and stays so for the next try.
+                self._core.fleet.idle_from_now(engine, KEEP_REFUSED_S)
                 continue
             if engine.lease is not None:
                 self._core.cluster.release(engine.lease)

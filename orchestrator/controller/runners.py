@@ -38,6 +38,7 @@ class Runners:
             job.id
             for job in self._core.jobs.values()
             if job.machine.state in (State.PENDING, State.LOADING)
+            and not job.machine.running
         ]
         number = min(waiting, default=self._core.store.last_job() + 1)
         name = runner_name(number)
@@ -48,7 +49,7 @@ class Runners:
     def _fill(self, standby: Future[tuple[str, RunnerHandle]], name: str) -> None:
         try:
             standby.set_result((name, self._core.cluster.start_runner(name)))
-        except OrchError as error:
+        except Exception as error:  # noqa: BLE001 - who takes it must hear of it
             standby.set_exception(error)
 
     def _take(
@@ -56,7 +57,7 @@ class Runners:
     ) -> RunnerHandle:
         """The runner that stands by, if it has this name, else a new one."""
         if standby is not None:
-            with suppress(OrchError):
+            with suppress(Exception):
                 ready, handle = standby.result(timeout=STANDBY_TIMEOUT_S)
                 if ready == name:
                     return handle

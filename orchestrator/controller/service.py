@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -30,10 +31,11 @@ class Service:
         self._core = core
         self._perform = Performer(core, self._look)
         self._placer = Placer(core, self._perform)
+        # First of all: who asks for a job must not find a queue that is empty yet.
+        core.loop.post(lambda: recover(core, self._perform))
 
     def run(self) -> None:
         """Take up what an earlier controller left, then decide until stopped."""
-        self._core.loop.post(lambda: recover(self._core, self._perform))
         # Agents start now, so that their zygotes have torch when the first job comes.
         self._core.loop.effect(self._core.cluster.gpus, lambda _gpus: None)
         self._core.loop.post(self._perform.prepare)
@@ -83,7 +85,7 @@ class Service:
         if active is not None and active.view:
             return active.view
         row = self._core.store.job(job)
-        if row is None:
+        if row is None or not row.view:
             raise OrchError.of(
                 Code.NO_SUCH_JOB, f"there is no job {job}", fix="orch status -a"
             )
@@ -92,7 +94,8 @@ class Service:
     def views(self, *, final: bool) -> list[dict[str, Any]]:
         """The newest jobs as JSON, newest first."""
         rows = self._core.store.jobs(final=final)
-        return [self.view(row.id) for row in rows]
+        # One without a view is not in the queue yet: its number was not told yet.
+        return [self.view(row.id) for row in rows if row.view]
 
     def cancel(self, job: int, *, force: bool) -> dict[str, Any]:
         """Ask a job to end; a job that is over stays as it is.
@@ -100,9 +103,7 @@ class Service:
         Raises:
             OrchError: E301.
         """
-        active = self._core.jobs.get(job)
-        if active is not None:
-            self._core.loop.ask(lambda: self._perform(active, CancelRequested(force)))
+        self._core.loop.ask(lambda: self._cancel(job, CancelRequested(force)))
         return self.view(job)
 
     def gpus(self) -> dict[str, Any]:
@@ -148,7 +149,15 @@ class Service:
             if engine.idle_until is not None
         }
 
+    def _cancel(self, job: int, wish: CancelRequested) -> None:
+        active = self._core.jobs.get(job)
+        if active is not None:
+            self._perform(active, wish)
+
     def _enqueue(self, job: ActiveJob) -> None:
+        if job.id in self._core.jobs:
+            # The controller came up just now and has found it in the store.
+            return
         self._core.jobs[job.id] = job
         self._core.save(job)
         self._core.changed(job)
@@ -160,8 +169,14 @@ class Service:
     def _tick_for_ever(self) -> None:
         while not self._core.loop.stopped.wait(TICK_S):
             if self._core.jobs or self._core.fleet.engines or self._core.fleet.leaked:
-                gpus = tuple(self._core.cluster.gpus())
-                self._core.loop.ask(lambda gpus=gpus: self._tick(gpus))  # type: ignore[misc]
+                self._try_to_tick()
+
+    def _try_to_tick(self) -> None:
+        try:
+            gpus = tuple(self._core.cluster.gpus())
+            self._core.loop.ask(lambda: self._tick(gpus))
+        except Exception:  # noqa: BLE001 - one that fails must not be the last
+            traceback.print_exc()
 
     def _tick(self, gpus: tuple[Gpu, ...]) -> None:
         fleet = self._core.fleet

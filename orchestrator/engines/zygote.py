@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -33,6 +34,8 @@ def main() -> None:
     while True:
         readable, _, _ = select.select([listener, sys.stdin], [], [])
         if sys.stdin in readable:
+            # The agent is gone, and nobody else knows of this folder.
+            shutil.rmtree(folder, ignore_errors=True)
             return
         client, _ = listener.accept()
         if os.fork() == 0:

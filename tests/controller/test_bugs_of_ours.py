@@ -6,8 +6,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from orchestrator.errors import Code, Fault
 from tests.controller.plant import Plant, model_folder, plant
 
@@ -23,7 +21,6 @@ def works(built: Plant) -> None:
     built.until_state(job, "SUCCEEDED")
 
 
-@pytest.mark.xfail(reason="performer: start() lets what it did not foresee pass")
 def test_a_replica_that_cannot_even_be_started_fails_its_job(two: Plant) -> None:
     two.world.broken["start_replica"] = 1
     job = two.submit()
@@ -32,7 +29,6 @@ def test_a_replica_that_cannot_even_be_started_fails_its_job(two: Plant) -> None
     works(two)
 
 
-@pytest.mark.xfail(reason="placer: stays busy for ever")
 def test_a_look_at_the_gpus_that_breaks_is_done_again(two: Plant) -> None:
     job = two.submit()
     two.running(job)
@@ -44,14 +40,11 @@ def test_a_look_at_the_gpus_that_breaks_is_done_again(two: Plant) -> None:
     two.running(waiting)
 
 
-@pytest.mark.xfail(reason="placer: stays busy for ever")
 def test_a_lease_that_breaks_is_asked_for_again(two: Plant) -> None:
     two.world.broken["acquire"] = 1
     two.running(two.submit())
 
 
-@pytest.mark.xfail(reason="service: the tick's thread ends")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_tick_that_breaks_is_not_the_last(two: Plant) -> None:
     job = two.submit(keep_alive="2s")
     two.running(job)
@@ -62,8 +55,6 @@ def test_a_tick_that_breaks_is_not_the_last(two: Plant) -> None:
     two.world.until(lambda: not two.world.leases, "idle engines go in the end")
 
 
-@pytest.mark.xfail(reason="runners: stands by under the name of a runner that runs")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_runner_that_waits_for_a_place_keeps_its_name(two: Plant) -> None:
     world = two.world
     world.gpus[1] = replace(world.gpus[1], node_id="node-b", node="box2", index=0)
@@ -88,7 +79,6 @@ def test_a_runner_that_waits_for_a_place_keeps_its_name(two: Plant) -> None:
     world.runner(third).with_replicas(1)
 
 
-@pytest.mark.xfail(reason="placer: _give_up ends a job under its runner, see GaveUp")
 def test_a_job_that_is_given_up_while_its_runner_waits_stops_it(
     tmp_path: Path,
 ) -> None:
@@ -107,7 +97,6 @@ def test_a_job_that_is_given_up_while_its_runner_waits_stops_it(
         assert runner.stops == [True]
 
 
-@pytest.mark.xfail(reason="service: an empty view goes out")
 def test_a_job_is_not_shown_before_it_is_in_the_queue(two: Plant) -> None:
     row = two.core.store.add_job("early", {}, "2026-01-01T00:00:00Z", "/out")
     shown = two.client.get("/v1/jobs").json()["jobs"]

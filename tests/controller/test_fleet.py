@@ -201,7 +201,7 @@ def test_idle_engines_are_crowded_out_where_memory_ends() -> None:
 def test_a_leak_keeps_its_gpu_out_until_the_memory_is_back() -> None:
     fleet = Fleet()
     gpus = gpus_of()
-    fleet.leaked[gpus[0].uuid] = Leak(55, "MiniLM")
+    fleet.leaked[gpus[0].uuid] = Leak(gpus[0].uuid, 55, "MiniLM")
     holding = [replace(gpus[0], owners=(Owner(55, "orch", "us", GIB),)), gpus[1]]
     problems = [gpu.problem for gpu in fleet.snapshot(holding).gpus]
     assert problems == ["E106: process 55 of MiniLM still holds memory", ""]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from orchestrator.errors import Code, Fault
 from tests.controller.plant import Generations, Plant
 
@@ -103,7 +101,6 @@ def test_a_job_with_one_engine_left_starts_again_on_all(
     world.runner(job, other_than=runner).with_replicas(2)
 
 
-@pytest.mark.xfail(reason="performer: two actors of one name, see Engine.begin_life")
 def test_an_engine_that_comes_back_under_another_number_keeps_its_name(
     generations: Generations,
 ) -> None:
@@ -223,7 +220,6 @@ def test_a_job_that_cannot_be_read_any_more_fails_alone(
     new.until_state(good, "RUNNING")
 
 
-@pytest.mark.xfail(reason="service: looks for the job before it has taken over")
 def test_a_cancel_is_not_lost_while_a_controller_takes_over(
     generations: Generations,
 ) -> None:
