@@ -54,12 +54,16 @@ def request_of(loaded: LoadedJob) -> dict[str, Any]:
     )
 
 
-def headline(loaded: LoadedJob) -> str:
-    """`embed.yaml  batch  all-MiniLM-L6-v2  → ./out/{id}`."""
+def headline(loaded: LoadedJob, output: str = "") -> str:
+    """`embed.yaml  batch  all-MiniLM-L6-v2  → ./out/42`.
+
+    Args:
+        loaded: The job file.
+        output: Where the results go; empty: as the file has it, the id still open.
+    """
     job = loaded.job
-    return "  ".join(
-        (str(loaded.path), job.kind, model_name(loaded), f"→ {job.output.path}")
-    )
+    to = f"→ {output or job.output.path}"
+    return "  ".join((str(loaded.path), job.kind, model_name(loaded), to))
 
 
 def model_name(loaded: LoadedJob) -> str:

@@ -8,6 +8,7 @@ from orchestrator.cli.attach import attach
 from orchestrator.cli.jobfile import headline, overrides_of, read_job, request_of
 from orchestrator.cli.session import Session, with_session
 from orchestrator.client.start import connect_or_start
+from orchestrator.render.paths import short_path
 
 
 @click.command(
@@ -55,5 +56,5 @@ def command(
             session.write(str(job.id))
         if detach:
             return 0
-        session.talk.say(headline(loaded))
+        session.talk.say(headline(loaded, short_path(job.output)))
         return attach(session, client, job)

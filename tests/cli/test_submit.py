@@ -54,7 +54,7 @@ def test_a_job_is_followed_to_its_results(
     assert done.code == 0
     assert done.out == "./out/42/results.jsonl\n"
     assert _without_clock(done.err) == [
-        "embed.yaml  batch  all-MiniLM-L6-v2  → ./out/{id}",
+        "embed.yaml  batch  all-MiniLM-L6-v2  → /nowhere/out/42",
         "Job 42 'embed' submitted · Ctrl-C detaches; the job keeps running",
         *plan_table(PLAN, "all-MiniLM-L6-v2"),
         "job 42 loading 2 replicas on local:0,1",
