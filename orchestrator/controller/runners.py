@@ -15,7 +15,7 @@ from orchestrator.lifecycle.messages import Event, ReplicaLost, RunnerEnded, Run
 from orchestrator.lifecycle.states import State
 from orchestrator.runtime.cluster import RunnerHandle
 from orchestrator.runtime.progress import RunnerView
-from orchestrator.runtime.runner import RunnerJob
+from orchestrator.runtime.runner_job import RunnerJob
 
 WATCH_S = 10.0
 STANDBY_TIMEOUT_S = 30.0

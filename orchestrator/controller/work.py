@@ -27,7 +27,7 @@ from orchestrator.estimate.base import Estimate
 from orchestrator.estimate.encoder import estimate_encoder
 from orchestrator.estimate.unknown import estimate_unknown
 from orchestrator.estimate.weights import weights_from_header
-from orchestrator.runtime.runner import RunnerJob
+from orchestrator.runtime.runner_job import RunnerJob
 from orchestrator.scheduling.available import smallest_room
 from orchestrator.scheduling.demand import demand_of
 from orchestrator.scheduling.plan import Demand, Placement

@@ -25,7 +25,8 @@ from orchestrator.runtime import leases
 from orchestrator.runtime.agent import Agent, AgentActor, Report
 from orchestrator.runtime.progress import RunnerView
 from orchestrator.runtime.replica import MAX_CHUNKS, Replica, ReplicaActor
-from orchestrator.runtime.runner import Runner, RunnerActor, RunnerJob
+from orchestrator.runtime.runner import Runner, RunnerActor
+from orchestrator.runtime.runner_job import RunnerJob
 from orchestrator.runtime.translate import translated
 from orchestrator.scheduling.snapshot import DeviceKind, Gpu
 

@@ -17,7 +17,7 @@ from orchestrator.errors import Code, Fault, OrchError
 from orchestrator.runtime.cluster import Node
 from orchestrator.runtime.leases import Lease, LeaseRefusedError
 from orchestrator.runtime.progress import RunnerView
-from orchestrator.runtime.runner import RunnerJob
+from orchestrator.runtime.runner_job import RunnerJob
 from orchestrator.scheduling.snapshot import Gpu
 from orchestrator.units import GIB
 from tests.controller.fake_world import FakeReplica, FakeRunner, Handle, World

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from orchestrator.engines.base import EngineSpec
 from orchestrator.errors import Fault
 from orchestrator.runtime.progress import RunnerView
-from orchestrator.runtime.runner import RunnerJob
+from orchestrator.runtime.runner_job import RunnerJob
 from orchestrator.scheduling.snapshot import DeviceKind, Gpu, Owner, Uuid
 from orchestrator.units import GIB
 
