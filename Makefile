@@ -1,5 +1,5 @@
 .PHONY: check test
-check:  ## format, lint, types, walls between the layers, tests that need no Ray
+check:  ## format, lint, types, walls between the layers, tests of the pure layers
 	scripts/check
 test: check  ## everything that needs no GPU
-	pytest -m 'ray and not gpu'
+	pytest
