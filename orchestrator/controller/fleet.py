@@ -7,17 +7,26 @@ was seen free. Only the controller's loop changes the fleet.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.scheduling.plan import Placement, Plan, gpu_from_json
 from orchestrator.scheduling.policy import DEFAULT
-from orchestrator.scheduling.snapshot import Gpu, Reservation, Snapshot, Uuid
+from orchestrator.scheduling.snapshot import (
+    DeviceKind,
+    Gpu,
+    Reservation,
+    Snapshot,
+    Uuid,
+)
 
 if TYPE_CHECKING:
     from orchestrator.runtime.cluster import ReplicaHandle
     from orchestrator.runtime.leases import Lease
+
+
+_RESOURCE = {DeviceKind.CUDA: "GPU", DeviceKind.CPU: "CPU"}
 
 
 @dataclass(slots=True)
@@ -156,6 +165,14 @@ class Fleet:
         """Idle engines on GPUs where other programs need the last of the memory."""
         tight = {g.uuid for g in gpus if g.free_bytes < DEFAULT.headroom_bytes(g)}
         return [engine for engine in self.idle() if engine.gpu.uuid in tight]
+
+    def claimed(self, wanted: Set[str]) -> list[Engine]:
+        """Idle engines whose lease another program on the cluster waits for.
+
+        Args:
+            wanted: Ray's names of the resources waited for, `GPU` and `CPU`.
+        """
+        return [e for e in self.idle() if _RESOURCE[e.gpu.kind] in wanted]
 
     def settle_leaks(self, gpus: Iterable[Gpu]) -> None:
         """Take GPUs back whose memory was freed after all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict
 from typing import Any
 
@@ -174,14 +174,16 @@ class Service:
     def _try_to_tick(self) -> None:
         try:
             gpus = tuple(self._core.cluster.gpus())
-            self._core.loop.ask(lambda: self._tick(gpus))
+            wanted = self._core.cluster.wanted()
+            self._core.loop.ask(lambda: self._tick(gpus, wanted))
         except Exception:  # noqa: BLE001 - one that fails must not be the last
             traceback.print_exc()
 
-    def _tick(self, gpus: tuple[Gpu, ...]) -> None:
+    def _tick(self, gpus: tuple[Gpu, ...], wanted: Set[str]) -> None:
         fleet = self._core.fleet
         fleet.settle_leaks(gpus)
-        for engine in [*fleet.expired(), *fleet.crowded(gpus)]:
+        going = [*fleet.expired(), *fleet.crowded(gpus), *fleet.claimed(wanted)]
+        for engine in going:
             if not engine.leaving:
                 self._perform.end(engine)
         self._look()

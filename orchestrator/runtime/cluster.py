@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import ray
+from ray.autoscaler.v2.sdk import get_cluster_status
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import (
     NodeAffinitySchedulingStrategy,
@@ -88,6 +89,18 @@ class Cluster:
                 except RayError:
                     self._agents.pop(node, None)
             return found
+
+    def wanted(self) -> frozenset[str]:
+        """Ray resources, such as `GPU`, that some program on the cluster waits for."""
+        try:
+            status = get_cluster_status(ray.get_runtime_context().gcs_address)
+        except (RayError, RuntimeError):
+            # It only serves to let idle engines go early.
+            return frozenset()
+        demands = status.resource_demands
+        waiting = [*demands.ray_task_actor_demand, *demands.placement_group_demand]
+        bundles = [shape.bundle for each in waiting for shape in each.bundles_by_count]
+        return frozenset(name for bundle in bundles for name in bundle)
 
     def node_answers(self, node_id: str) -> bool:
         """Whether the node's agent is alive and answers."""

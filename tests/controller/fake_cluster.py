@@ -78,6 +78,10 @@ class FakeCluster:
         return self.world.report()
 
     @carried
+    def wanted(self) -> frozenset[str]:
+        return self.world.wanted
+
+    @carried
     def node_answers(self, node_id: str) -> bool:
         return node_id not in self.world.dead_nodes
 

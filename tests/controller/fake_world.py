@@ -103,6 +103,7 @@ class World:
         self.broken: dict[str, int] = {}
         """Method -> how often it will raise what nobody has foreseen."""
         self.dead_nodes: set[str] = set()
+        self.wanted: frozenset[str] = frozenset()
         self._pids = 1000
 
     def until(self, met: Callable[[], T], what: str) -> T:

@@ -96,3 +96,11 @@ def test_what_an_engine_has_held_counts_for_the_next_plan(tmp_path: Path) -> Non
         assert demand["measured"]
         need = ("weights_bytes", "activation_bytes", "context_bytes")
         assert sum(demand[part] for part in need) == 9 * GIB
+
+
+def test_an_idle_engine_leaves_for_a_ray_program_that_waits(two: Plant) -> None:
+    finished(two, keep_alive="10m")
+    two.world.wanted = frozenset({"CPU"})
+    assert two.client.get("/v1/gpus").json()["reservations"], "a GPU is not a core"
+    two.world.wanted = frozenset({"GPU"})
+    two.world.until(lambda: not two.world.leases, "all leases are given back")
