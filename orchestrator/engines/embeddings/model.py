@@ -14,6 +14,7 @@ import torch
 import transformers
 from torch.nn import functional
 
+from orchestrator.engines.embeddings.fused import fuse
 from orchestrator.engines.embeddings.recipe import Recipe
 from orchestrator.engines.sources import check_weights, read_config, read_json
 from orchestrator.errors import Code, OrchError
@@ -85,6 +86,8 @@ def load_encoder(
     body = _load(path, model, dtype)
     body.config.use_cache = False
     body.eval().requires_grad_(requires_grad=False)
+    if device.type == "cuda":
+        fuse(body)
     return Encoder(
         body=body.to(device),
         dense=tuple(_dense(folder, dtype, device) for folder in recipe.dense),
