@@ -24,12 +24,10 @@ class Product(nn.Module):
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
-        weights: list[torch.Tensor] = [layer.weight for layer in layers]
-        self.weight = nn.Parameter(torch.cat(weights), requires_grad=False)
-        biases: list[torch.Tensor]
-        biases = [layer.bias for layer in layers if layer.bias is not None]
-        bias = torch.cat(biases) if biases else None
-        self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+        self.weight = _joined([layer.weight for layer in layers])
+        named = [dict(layer.named_parameters()) for layer in layers]
+        biases = [parameters["bias"] for parameters in named if "bias" in parameters]
+        self.bias = _joined(biases) if biases else None
         self._last: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def of(self, hidden: torch.Tensor, *, last: bool) -> torch.Tensor:
@@ -40,6 +38,10 @@ class Product(nn.Module):
             known = (hidden, functional.linear(hidden, self.weight, self.bias))
         self._last = None if last else known
         return known[1]
+
+
+def _joined(parameters: Sequence[torch.Tensor]) -> nn.Parameter:
+    return nn.Parameter(torch.cat(tuple(parameters)), requires_grad=False)
 
 
 class _Part(nn.Module):
