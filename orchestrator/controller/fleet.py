@@ -215,7 +215,9 @@ def _new_engine(
 
 
 def _reservation(engine: Engine, used: dict[tuple[Uuid, int], int]) -> Reservation:
-    held = f"job {engine.job}" if engine.job is not None else f"idle {engine.label}"
+    held = f"idle {engine.label}" if engine.job is None else f"job {engine.job}"
+    if engine.leaving:
+        held = f"{engine.label}, which is ending"
     # A CPU device lists no processes, and in a container NVML's pids are the host's.
     # Once it is loaded, the free memory of the report shows what it holds.
     loaded = engine.reserved_bytes if engine.pid else 0

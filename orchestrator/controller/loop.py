@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from orchestrator.errors import Code, Fault
+from orchestrator.errors import Code, Fault, OrchError
 
 T = TypeVar("T")
 
@@ -54,7 +54,15 @@ class Loop:
         self._inbox.put(decision)
 
     def ask(self, question: Callable[[], T]) -> T:
-        """What this returns on the loop's thread. Not to be called from there."""
+        """What this returns on the loop's thread. Not to be called from there.
+
+        Raises:
+            OrchError: E302, the loop was stopped: nobody would answer.
+        """
+        if self.stopped.is_set():
+            raise OrchError.of(
+                Code.CONTROLLER_UNREACHABLE, "the controller is shutting down"
+            )
         answer: Future[T] = Future()
 
         def decide() -> None:

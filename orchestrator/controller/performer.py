@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
 from orchestrator.controller.core import Core, now
@@ -114,6 +115,8 @@ class Performer:
         if engine.job != job.id:
             return
         if isinstance(outcome, Fault):
+            where = f"on {engine.gpu.name} ({engine.gpu.model}, {engine.gpu.uuid})"
+            outcome = replace(outcome, facts=(where, *outcome.facts))
             job.details[replica] = outcome.message
             job.notices.append(
                 f"replica {replica} on {engine.gpu.name} did not start: "

@@ -87,6 +87,9 @@ class Placer:
         except OrchError as error:
             self._give_up(job, error.fault)
             return
+        except Exception as error:  # noqa: BLE001 - the jobs behind it must not wait
+            self._give_up(job, bug(error))
+            return
         if isinstance(answer, Diagnosis):
             self._wait(job, answer)
         else:

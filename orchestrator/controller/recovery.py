@@ -20,7 +20,7 @@ KEEP_ADOPTED_S = 120.0
 def recover(core: Core, perform: Performer) -> None:
     """Bring jobs, engines and the cluster together again. Runs on the loop's thread."""
     _adopt_engines(core)
-    for row in reversed(core.store.jobs(final=False)):
+    for row in reversed(core.store.jobs(final=False, limit=-1)):
         try:
             job = _restored(row)
         except Exception as error:  # noqa: BLE001 - one bad job must not end the others

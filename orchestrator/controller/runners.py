@@ -9,6 +9,7 @@ from functools import partial
 
 from orchestrator.controller.core import Core, now
 from orchestrator.controller.fleet import Engine
+from orchestrator.controller.loop import bug
 from orchestrator.controller.views import ActiveJob
 from orchestrator.errors import Code, Fault, OrchError
 from orchestrator.lifecycle.messages import Event, ReplicaLost, RunnerEnded, RunnerLost
@@ -71,7 +72,13 @@ class Runners:
         job.runner_name = name
         assert job.plan is not None
         kind = job.plan.placements[0].gpu.kind
-        work = job.work.runner_job(job.row, kind, job.started_at or now())
+        try:
+            work = job.work.runner_job(job.row, kind, job.started_at or now())
+        except OrchError as error:
+            # The model's files have changed since the job was accepted.
+            ended = RunnerEnded(error.faults)
+            self._core.loop.post(lambda: self._perform(job, ended))
+            return
         standby, self._standby = self._standby, None
         self._core.loop.thread(
             lambda: self._start_and_watch(job, name, work, standby), name
@@ -111,23 +118,39 @@ class Runners:
     ) -> None:
         try:
             handle = self._take(name, standby)
-            self._core.cluster.begin_job(handle, work)
-        except OrchError as error:
-            self._core.loop.post(partial(self._lost, job, name, error.fault))
+        except Exception as error:  # noqa: BLE001 - unheard of, the job would hang
+            self._core.loop.post(partial(self._lost, job, name, _fault_of(error)))
             return
-        self._watch(job, name, handle)
+        self._watch(job, name, handle, work)
 
-    def _watch(self, job: ActiveJob, name: str, handle: RunnerHandle) -> None:
+    def _watch(
+        self,
+        job: ActiveJob,
+        name: str,
+        handle: RunnerHandle,
+        work: RunnerJob | None = None,
+    ) -> None:
+        try:
+            if work is not None:
+                self._core.cluster.begin_job(handle, work)
+            self._follow(job, name, handle)
+        except Exception as error:  # noqa: BLE001 - unheard of, the job would hang
+            with suppress(Exception):
+                # One that only seems dead must not write beside the next one.
+                self._core.cluster.kill(handle)
+            self._core.loop.post(partial(self._lost, job, name, _fault_of(error)))
+
+    def _follow(self, job: ActiveJob, name: str, handle: RunnerHandle) -> None:
         self._core.loop.post(partial(self._ready, job, name, handle))
         view = RunnerView(version=-1)
         while view.phase != "done":
-            try:
-                view = self._core.cluster.watch_runner(handle, view.version, WATCH_S)
-            except OrchError as error:
-                self._core.loop.post(partial(self._lost, job, name, error.fault))
-                return
+            view = self._core.cluster.watch_runner(handle, view.version, WATCH_S)
+            if view.version == 0:
+                # The controller before this one died before it gave the job.
+                raise OrchError.of(Code.RUNNER_LOST, "the runner never got its job")
             self._core.loop.post(partial(self._news, job, name, view))
-        self._core.cluster.kill(handle)
+        with suppress(Exception):
+            self._core.cluster.kill(handle)
 
     def _ready(self, job: ActiveJob, name: str, handle: RunnerHandle) -> None:
         if job.runner_name != name:
@@ -167,6 +190,7 @@ class Runners:
         self._core.loop.effect(
             lambda: self._core.cluster.node_answers(node),
             lambda alive: self._perform(job, _loss(replica, fault, alive=alive)),
+            lambda _error: self._perform(job, _loss(replica, fault, alive=True)),
         )
 
     def _lost(self, job: ActiveJob, name: str, fault: Fault) -> None:
@@ -181,6 +205,10 @@ class Runners:
 def runner_name(job: int, deaths: int = 0) -> str:
     """The runner's name in Ray; a new one after each death."""
     return f"orch:job-{job}:runner" + (f".{deaths + 1}" if deaths else "")
+
+
+def _fault_of(error: Exception) -> Fault:
+    return error.fault if isinstance(error, OrchError) else bug(error)
 
 
 def _loss(replica: int, fault: Fault, *, alive: bool) -> ReplicaLost:

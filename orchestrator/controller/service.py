@@ -54,16 +54,16 @@ class Service:
         work = Work.from_request(body)
         work.check()
         answer = self._plan(work)
+        if isinstance(answer, Plan):
+            _refuse_fakes(answer)
         if isinstance(answer, Diagnosis) and not answer.ever:
             raise OrchError((diagnosis_fault(answer),))
         output = work.output_path()
         work.check_output(output)
-        self._check_unused(output)
         request = {**body, "run": uuid.uuid4().hex}
-        row = self._core.store.add_job(work.job.name, request, now(), output)
-        job = ActiveJob(row, work)
-        self._core.loop.ask(lambda: self._enqueue(job))
-        return self.view(job.id)
+        return self.view(
+            self._core.loop.ask(lambda: self._accept(work, request, output))
+        )
 
     def plan(self, body: Mapping[str, Any]) -> Plan | Diagnosis:
         """What would happen if this job were submitted now; nothing does.
@@ -125,7 +125,7 @@ class Service:
     # --- inside ---------------------------------------------------------------------
 
     def _check_unused(self, output: str) -> None:
-        for job in list(self._core.jobs.values()):
+        for job in self._core.jobs.values():
             if job.row.output == output:
                 raise OrchError.of(
                     Code.WRONG_STATE,
@@ -154,14 +154,16 @@ class Service:
         if active is not None:
             self._perform(active, wish)
 
-    def _enqueue(self, job: ActiveJob) -> None:
-        if job.id in self._core.jobs:
-            # The controller came up just now and has found it in the store.
-            return
+    def _accept(self, work: Work, request: dict[str, Any], output: str) -> int:
+        # On the loop's thread: of two jobs for one folder, one is refused.
+        self._check_unused(output)
+        row = self._core.store.add_job(work.job.name, request, now(), output)
+        job = ActiveJob(row, work)
         self._core.jobs[job.id] = job
         self._core.save(job)
         self._core.changed(job)
         self._look()
+        return job.id
 
     def _look(self) -> None:
         self._placer.look()
@@ -187,3 +189,13 @@ class Service:
             if not engine.leaving:
                 self._perform.end(engine)
         self._look()
+
+
+def _refuse_fakes(plan: Plan) -> None:
+    fakes = [p.gpu.name for p in plan.placements if p.gpu.uuid.startswith("fake-")]
+    if fakes:
+        raise OrchError.of(
+            Code.GPU_FAILED_TO_INITIALISE,
+            f"{', '.join(fakes)}: these GPUs are only described by ORCH_FAKE_GPUS",
+            fix="`orch plan` works with them; to run, `orch down`, unset it, submit",
+        )

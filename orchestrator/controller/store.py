@@ -130,7 +130,10 @@ class Store:
         return int(self._read("SELECT coalesce(max(id), 0) FROM jobs", ())[0][0])
 
     def jobs(self, *, final: bool, limit: int = 1000) -> list[JobRow]:
-        """The newest jobs, newest first; without `final`, those that go on."""
+        """The newest jobs, newest first; without `final`, those that go on.
+
+        A `limit` below 0 is none.
+        """
         where = "" if final else f"WHERE state NOT IN ({_FINAL})"
         rows = self._read(
             f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY id DESC LIMIT ?", (limit,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,7 @@ class Work:
         facts = {
             "model": model.model_dump(mode="json"),
             "params": self.job.params.model_dump(mode="json"),
+            "revision": self.revision(),
             "memory": self.job.resources.gpu_memory,
             "kind": kind,
             "folder": str(self.folder) if _is_local(model.id, self.folder) else "",
@@ -126,6 +128,7 @@ class Work:
         Raises:
             OrchError: E304, results are there and may not be used.
         """
+        _check_writable(Path(output.partition("{id}")[0]))
         if "{id}" not in output:
             run = Run("", "", self.identity())
             OutputFolder(Path(output), run).check(self.job.output.on_exists)
@@ -137,6 +140,7 @@ class Work:
             snapshot: The cluster; its kind of GPU decides dtype and context.
             peak_bytes: The most this engine was ever seen to hold, if it ever ran.
         """
+        self._check_exclude(snapshot)
         estimate = self._estimate(snapshot)
         measured = peak_bytes is not None and peak_bytes > estimate.total_bytes
         if peak_bytes is not None and measured:
@@ -198,6 +202,17 @@ class Work:
             started_at=started_at,
         )
 
+    def _check_exclude(self, snapshot: Snapshot) -> None:
+        known = [name for gpu in snapshot.gpus for name in (gpu.name, gpu.uuid)]
+        for name in self.job.resources.exclude:
+            if name not in known:
+                raise OrchError.of(
+                    Code.BAD_VALUE,
+                    f"resources.exclude: there is no GPU '{name}' on this cluster",
+                    facts=(f"there are: {', '.join(g.name for g in snapshot.gpus)}",),
+                    fix="write it as `orch gpus` does, node:index, or as a UUID",
+                )
+
     def _code_hashes(self) -> dict[str, str]:
         return {
             name: hashlib.sha256(text).hexdigest()
@@ -238,6 +253,21 @@ def _with_more(estimate: Estimate, extra_bytes: int) -> Estimate:
         estimate.context_bytes,
         estimate.budget_tokens,
         whole=estimate.whole,
+    )
+
+
+def _check_writable(path: Path) -> None:
+    """E304 unless a folder can be made here: found out before a model is loaded."""
+    parent = path
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
+        return
+    why = "may not be written to" if parent.is_dir() else "is a file, not a folder"
+    raise OrchError.of(
+        Code.WRONG_STATE,
+        f"output.path: results cannot go to '{path}': '{parent}' {why}",
+        fix="choose another output.path",
     )
 
 

@@ -85,7 +85,7 @@ class _RowReading:
             values = self._values_of(record)
             if None in values:
                 raise _RowError(f"field '{self._fields[values.index(None)]}' is null")
-            key = _content_key(values) if name is None else _id_key(name)
+            key = _key(name, values)
         except _RowError as error:
             return RowFailure(number, name, error.code, str(error))
         except KeyError as error:
@@ -114,16 +114,13 @@ def _id_text(value: object, field: str) -> str:
     raise _RowError(f"the id in field '{field}' is not a text or a whole number")
 
 
-def _id_key(name: str) -> bytes:
-    return hashlib.blake2b(b"i" + name.encode(), digest_size=KEY_BYTES).digest()
-
-
-def _content_key(values: tuple[Any, ...]) -> bytes:
+def _key(name: str | None, values: tuple[Any, ...]) -> bytes:
     try:
         data = orjson.dumps(values, default=str, option=_KEY_OPTIONS)
     except TypeError as error:
         raise _RowError(f"the values cannot be written as JSON: {error}") from None
-    return hashlib.blake2b(b"c" + data, digest_size=KEY_BYTES).digest()
+    start = b"c" if name is None else b"i" + name.encode() + b"\0"
+    return hashlib.blake2b(start + data, digest_size=KEY_BYTES).digest()
 
 
 def _records(

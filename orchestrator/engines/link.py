@@ -55,11 +55,13 @@ class EngineLink:
             self._conn.send(load)
             answer: FromEngine = self._conn.recv()
         except (EOFError, OSError) as error:
+            self.gone.set()
             raise self._death("while loading") from error
+        # After a fault the process ends; its end is seen in the same way.
+        threading.Thread(target=self._read, daemon=True).start()
         if isinstance(answer, Fault):
             raise OrchError((answer,))
         assert isinstance(answer, Loaded)
-        threading.Thread(target=self._read, daemon=True).start()
         return answer
 
     def run(self, rows: int, batches: Sequence[Batch]) -> Future[Output]:

@@ -5,6 +5,7 @@ Free of torch, so that the controller can estimate a model from its files.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -44,7 +45,8 @@ class ModelSource:
     Attributes:
         path: The folder that holds config.json.
         label: The model as the job file names it.
-        revision: The hub's commit or the package's version; empty for a folder.
+        revision: The hub's commit, the package's version, or for a folder a stamp
+            of its files' names, sizes and times of change.
     """
 
     path: Path
@@ -67,7 +69,7 @@ def resolve_model(model: Model, folder: Path) -> ModelSource:
         return _in_package(name)
     local = folder / Path(name).expanduser()
     if local.is_dir() or name.startswith((".", "/", "~")):
-        return ModelSource(_with_config(local), name, "")
+        return ModelSource(_with_config(local), name, _stamp(local))
     if not _HUB_ID.fullmatch(name):
         raise _failed(
             f"There is no folder '{name}', and no model on the hub can be called so.",
@@ -110,6 +112,14 @@ def _with_config(path: Path) -> Path:
         f"The model's folder {path} {what}.",
         "Give the folder that save_pretrained wrote.",
     )
+
+
+def _stamp(folder: Path) -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    for file in sorted(folder.iterdir()):
+        stat = file.stat()
+        digest.update(f"{file.name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def _in_package(label: str) -> ModelSource:

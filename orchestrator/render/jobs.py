@@ -65,6 +65,8 @@ def reason(job: JobView) -> str:
         return f"{job.faults[0].code} {job.faults[0].message}"
     if job.diagnosis is not None and job.state is State.PENDING:
         return job.diagnosis.summary
+    if job.state is State.PENDING:
+        return "waits for the jobs before it"
     if job.state is State.RUNNING:
         return rate_text(job.progress)
     return ""

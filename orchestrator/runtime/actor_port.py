@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from orchestrator.data.rows import Chunk
-from orchestrator.errors import Code, OrchError
+from orchestrator.errors import Code
 from orchestrator.runtime.replica import ChunkResult, Replica
 from orchestrator.runtime.translate import translated
 
@@ -41,5 +41,5 @@ def _pass_on(done: Future[ChunkResult], answer: Future[ChunkResult]) -> None:
     try:
         with translated(Code.GPU_LOST, "the replica was lost"):
             answer.set_result(done.result())
-    except OrchError as error:
+    except Exception as error:  # noqa: BLE001 - unanswered, the job would wait for ever
         answer.set_exception(error)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ class Agent:
         self._node_id = node_id
         self._node = node
         self._folder = Path(tempfile.mkdtemp(prefix="orch-agent-"))
+        self._starting = threading.Lock()
         self._zygote = self._start_zygote()
 
     @ray.method
@@ -47,8 +49,13 @@ class Agent:
     @ray.method
     def zygote(self) -> str:
         """The socket from which engines are forked; restarts a dead zygote."""
-        if self._zygote.poll() is not None:
-            self._zygote = self._start_zygote()
+        # Two loads at once must not start two: the one forgotten removes the folder.
+        with self._starting:
+            if self._zygote.poll() is not None or not self._socket.exists():
+                self._zygote.kill()
+                self._zygote.wait()
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                self._zygote = self._start_zygote()
         return str(self._socket)
 
     @ray.method

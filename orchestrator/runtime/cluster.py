@@ -94,8 +94,7 @@ class Cluster:
         """Ray resources, such as `GPU`, that some program on the cluster waits for."""
         try:
             status = get_cluster_status(ray.get_runtime_context().gcs_address)
-        except (RayError, RuntimeError):
-            # It only serves to let idle engines go early.
+        except Exception:  # noqa: BLE001 - it only serves to let idle engines go early
             return frozenset()
         demands = status.resource_demands
         waiting = [*demands.ray_task_actor_demand, *demands.placement_group_demand]
@@ -164,7 +163,9 @@ class Cluster:
             OrchError: E102, E103, E105, or E501 if its node went away meanwhile.
         """
         with translated(Code.GPU_LOST, "the replica died while it loaded"):
-            agent = self._agents[node_id]
+            agent = self._agents.get(node_id)
+            if agent is None:
+                raise _node_lost(node_id)
             zygote = ray.get(agent.zygote.remote(), timeout=AGENT_START_TIMEOUT_S)
             loading = replica.load.remote(zygote, spec)
             while not ray.wait([loading], timeout=AGENT_TIMEOUT_S)[0]:
@@ -203,7 +204,12 @@ class Cluster:
                 max_concurrency=16,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(head.id, soft=False),
             ).remote()
-            ray.get(runner.pid.remote(), timeout=AGENT_START_TIMEOUT_S)
+            try:
+                ray.get(runner.pid.remote(), timeout=AGENT_START_TIMEOUT_S)
+            except RayError:
+                # It could still come up, under a name that is then not free.
+                self.kill(runner)
+                raise
             return runner
 
     def begin_job(self, runner: RunnerHandle, job: RunnerJob) -> None:

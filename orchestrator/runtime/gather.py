@@ -166,8 +166,8 @@ class Gather:
             rows = max(self._passing, feed.sizer.rows(self._rest(), len(self._feeds)))
             try:
                 chunk = self._reader.next_chunk(rows, MAX_BYTES)
-            except OrchError as error:
-                self._fault = error.fault
+            except (OrchError, OSError) as error:
+                self._fault = _fault_of(error, Code.FILE_NOT_FOUND)
                 return None
             if chunk is None:
                 self._exhausted = True
@@ -244,7 +244,7 @@ class Gather:
         self._progress.part(ok + reused, failed, reused, replica, peak)
 
 
-def _fault_of(error: BaseException) -> Fault:
+def _fault_of(error: BaseException, code: Code = Code.RUNNER_LOST) -> Fault:
     if isinstance(error, OrchError):
         return error.fault
-    return Fault(Code.RUNNER_LOST, f"{type(error).__name__}: {error}")
+    return Fault(code, f"{type(error).__name__}: {error}")

@@ -95,13 +95,17 @@ def ray_environment(token: Path) -> dict[str, str]:
 
 
 def make_token(path: Path) -> str:
-    """The secret in this file, made first if it is not there; mode 0600."""
+    """The secret in this file, made first (0600) if it is not there; E303 if empty."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with os.fdopen(os.open(path, flags, 0o600), "w") as file:
             file.write(secrets.token_hex(32))
-    return path.read_text().strip()
+    token = path.read_text().strip()
+    if not token:
+        # A start cut short left it; an empty secret would let anybody in.
+        raise OrchError.of(Code.NOT_ALLOWED, f"'{path}' is empty; remove it")
+    return token
 
 
 def start_head(state: Path, ip: str = LOOPBACK, port: int = 0) -> Head:

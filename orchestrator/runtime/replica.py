@@ -69,7 +69,12 @@ class Replica:
         """
         # Rayon reads it once, when the tokeniser first runs.
         os.environ["RAYON_NUM_THREADS"] = str(spec.cores)
-        self._link = EngineLink(Path(zygote))
+        try:
+            self._link = EngineLink(Path(zygote))
+        except OSError as error:
+            raise OrchError.of(
+                Code.GPU_LOST, f"the node's zygote does not answer: {error}"
+            ) from error
         loaded = self._link.load(Load(spec, self._environment(spec), self._log))
         self._spec = spec
         self._set_budget(loaded.budget)

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,12 @@ from orchestrator.runtime.gather import Gather
 from orchestrator.runtime.progress import Progress, RunnerView
 from orchestrator.runtime.replica import Replica
 from orchestrator.runtime.reuse import Parts, Reuse
-from orchestrator.runtime.runner_job import RunnerJob, manifest_of, too_many_failed
+from orchestrator.runtime.runner_job import (
+    RunnerJob,
+    changed,
+    manifest_of,
+    too_many_failed,
+)
 from orchestrator.runtime.timings import TimedParts, Timings
 
 if TYPE_CHECKING:
@@ -94,6 +100,8 @@ class Runner:
             self._work()
         except OrchError as error:
             self._progress.update(phase="done", faults=error.faults)
+        except OSError as error:
+            self._progress.update(phase="done", faults=(_disk_fault(error),))
         except Exception as error:  # noqa: BLE001 - it must reach the user
             fault = Fault(
                 Code.BUG, f"the runner failed: {type(error).__name__}: {error}"
@@ -132,15 +140,22 @@ class Runner:
                 spec.output.format,
                 run=job.run,
             )
+            merging.add_done_callback(
+                lambda done: gather.stop(force=True) if done.exception() else None
+            )
             try:
                 stopped = self._feed(gather)
+                # It cannot be through before the end: it has failed.
+                broken = merging.done()
             finally:
                 parts.end()
-            if stopped:
+            if stopped and not broken:
                 self._progress.update(phase="done", stopped=True)
                 return
             self._progress.update(phase="merging")
             summary = merging.result()
+        if changed(source, run.input):
+            self._progress.notice("the input was changed while the job read it")
         reused = self._progress.view.rows_reused
         manifest = manifest_of(job, source, summary, reused)
         folder.commit(manifest)
@@ -156,7 +171,9 @@ class Runner:
         return gather.run()
 
     def _count(self, source: Source) -> None:
-        self._progress.update(rows_total=count_rows(source))
+        # Without the total the job goes on; the reader says what is wrong.
+        with suppress(OrchError, OSError):
+            self._progress.update(rows_total=count_rows(source))
 
     def _resume(self, paths: Sequence[Path]) -> None:
         read = [read_part(path) for path in paths]
@@ -177,3 +194,12 @@ class Runner:
 
 
 RunnerActor = ray.remote(Runner)
+
+
+def _disk_fault(error: OSError) -> Fault:
+    return Fault(
+        Code.WRONG_STATE,
+        f"'{error.filename}' cannot be read or written: {error.strerror}",
+        fix="free space or mend the permissions, and submit again: finished rows are"
+        " kept",
+    )

@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator.data.manifest import Manifest
 from orchestrator.data.merge import FAILED, MergeSummary
-from orchestrator.data.source import Source, fingerprint
+from orchestrator.data.source import Source, fingerprint, stamp
 from orchestrator.errors import Code, Fault
 from orchestrator.spec.job import Job
 from orchestrator.version import VERSION
@@ -69,7 +69,7 @@ def manifest_of(
         revision=job.revision or None,
         dtype=job.dtype or model.dtype,
         params=job.job.params.model_dump(mode="json"),
-        input_fingerprint=fingerprint(source),
+        input_fingerprint=_fingerprint(source),
         input_files=tuple(str(path) for path in source.files),
         rows_ok=summary.ok,
         rows_failed=summary.failed,
@@ -82,14 +82,22 @@ def manifest_of(
     )
 
 
+def changed(source: Source, before: str) -> bool:
+    """Whether the input is no longer the one of this `stamp`."""
+    try:
+        return stamp(source) != before
+    except OSError:
+        return True
+
+
 def too_many_failed(job: RunnerJob, manifest: Manifest) -> tuple[Fault, ...]:
-    """E404 if more rows failed than the job allows, else nothing."""
+    """E404 if more rows failed than the job allows, or all of them; else nothing."""
     rows = manifest.rows_ok + manifest.rows_failed
-    if manifest.rows_failed <= job.job.batch.failed_limit(rows):
+    none_ok = manifest.rows_failed > 0 and manifest.rows_ok == 0
+    if manifest.rows_failed <= job.job.batch.failed_limit(rows) and not none_ok:
         return ()
-    message = (
-        f"{manifest.rows_failed} of {rows} rows failed, more than batch.max_failed"
-    )
+    why = "none went well" if none_ok else "more than batch.max_failed"
+    message = f"{manifest.rows_failed} of {rows} rows failed, {why}"
     fault = Fault(
         Code.TOO_MANY_FAILED_ROWS,
         message,
@@ -97,6 +105,14 @@ def too_many_failed(job: RunnerJob, manifest: Manifest) -> tuple[Fault, ...]:
         fix="mend these rows and submit again: only they run, the others are kept",
     )
     return (fault,)
+
+
+def _fingerprint(source: Source) -> str:
+    try:
+        return fingerprint(source)
+    except OSError:
+        # It was removed after it was read; the results are none the worse.
+        return ""
 
 
 def _versions() -> dict[str, str]:
