@@ -38,9 +38,9 @@ def decode(
     Never raises for what stands in the chunk. Rows in `chunk.skip` are left out.
     Of plain text, the line is the first field, whatever its name.
 
-    A row's key is a hash of its id where there is an `id_field`, so that a row with
-    the same id and another content is the same row; else of the values of `fields`.
-    It depends neither on the row's place nor on the format of the file.
+    A row's key is a hash of its id, where there is an `id_field`, and of the values of
+    `fields`: a row whose text was edited is another row, and so are two rows of one
+    id. It depends neither on the row's place nor on the format of the file.
 
     Returns:
         The good rows, and for every other row that is not skipped a failure: E202

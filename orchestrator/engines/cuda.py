@@ -72,6 +72,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(s in text for s in _OUT_OF_MEMORY)
 
 
+def is_broken(error: BaseException) -> bool:
+    """Whether the process can use its GPU no more: CUDA's errors do not go away."""
+    if is_out_of_memory(error):
+        return False
+    causes = (error, error.__cause__, error.__context__)
+    return any(isinstance(c, RuntimeError) and "CUDA error" in str(c) for c in causes)
+
+
 def trim(device: torch.device) -> None:
     """Give unused cached memory back."""
     if device.type == "cuda":

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from orchestrator.engines import cuda
 from orchestrator.engines.assemble import Assembly, without_columns
 from orchestrator.engines.base import Batch, Columns, Executor
 from orchestrator.engines.executors import executor_for
@@ -49,9 +50,8 @@ def _read(conn: Connection, inbox: queue.SimpleQueue[ToEngine]) -> None:
         except (EOFError, OSError):
             # The replica is gone: nobody wants the results, the GPU must be free.
             os._exit(0)
+        # On after Stop too: it may come while the model loads for minutes yet.
         inbox.put(message)
-        if isinstance(message, Stop):
-            return
 
 
 def _load(conn: Connection, load: Load) -> Executor | None:
@@ -146,7 +146,10 @@ class _Pipeline:
     def _finish(self, assembly: Assembly, batch: Batch, finish: Finish) -> None:
         try:
             assembly.add(batch.rows, finish())
-        except Exception as error:  # noqa: BLE001 - the model's own errors
+        except Exception as error:
+            if cuda.is_broken(error):
+                # Every later batch would fail as well: these rows run elsewhere.
+                raise
             rescue(self._executor, batch, error, assembly)
         assembly.batch_done()
         if assembly.complete:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 
+from orchestrator.engines import cuda
 from orchestrator.engines.assemble import Assembly
 from orchestrator.engines.base import Batch, Executor
 from orchestrator.engines.messages import BadRow
@@ -30,7 +31,9 @@ def rescue(
     for half in batch.halves():
         try:
             assembly.add(half.rows, executor.launch(half)())
-        except Exception as failure:  # noqa: BLE001 - the model's own errors
+        except Exception as failure:
+            if cuda.is_broken(failure):
+                raise
             rescue(executor, half, failure, assembly)
 
 

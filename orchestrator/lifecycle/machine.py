@@ -127,6 +127,11 @@ class JobMachine:
         return [StartRunner((event.replica,), "the first replica is ready")]
 
     def _replica_failed(self, event: ReplicaFailed) -> list[Instruction]:
+        again = self.restarts.get(event.replica, 0) + 1
+        if event.fault.code is Code.GPU_LOST and again <= MAX_RESTARTS:
+            # Its process or the zygote died; nothing is wrong with the job.
+            self.restarts[event.replica] = again
+            return [StartReplica(event.replica, event.fault.message)]
         self.replicas[event.replica] = ReplicaState.LOST
         self.faults = (*self.faults, event.fault)
         drop = DropReplica(event.replica, event.fault.message)

@@ -88,8 +88,10 @@ class Agent:
 
     def __ray_shutdown__(self) -> None:
         """Let the zygote go with us when Ray ends the actor in good order."""
-        with suppress(OSError):
-            self._zygote.terminate()
+        # At the end of this pipe it removes its folder and goes.
+        if self._zygote.stdin is not None:
+            with suppress(OSError):
+                self._zygote.stdin.close()
 
 
 def _zygote_environment() -> dict[str, str]:

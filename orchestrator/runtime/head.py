@@ -143,10 +143,13 @@ def _start(state: Path, ip: str, port: int, dashboard_port: int) -> Head:
         "--include-dashboard=true",
         "--dashboard-host=127.0.0.1",
         f"--dashboard-port={dashboard_port}",
+        # Ray's default port for its client is one that other Rays share unasked.
+        f"--ray-client-server-port={free_port(0)}",
         "--disable-usage-stats",
     ]
     log = state / "logs" / "ray-head.log"
-    process = spawn(command, log, ray_environment(token))
+    # What its processes leave in the temporary folder goes with it.
+    process = spawn(command, log, {**ray_environment(token), "TMPDIR": str(temp)})
     # Ray writes this file once it serves.
     address = wait_for_text(process, temp / "ray_current_cluster", ":", log)
     head = Head(

@@ -124,7 +124,7 @@ class Input(Section):
     fields: tuple[Text, ...] = ()
     """The fields that a module of your own takes, in the order of its arguments."""
     id_field: Text | None = None
-    """The field that names a row; without it a row is known by its content."""
+    """The field that names a row; a row is known by it and by its content."""
 
 
 class Params(Section):

@@ -95,12 +95,17 @@ def test_the_key_depends_on_content_not_on_place_or_format() -> None:
     assert len(other) == 16
 
 
-def test_with_an_id_the_key_is_the_ids_and_never_that_of_a_content() -> None:
+def test_with_an_id_the_key_is_of_id_and_content() -> None:
     one = jsonl(b'{"id": 5, "text": "a"}')
-    two = Chunk(0, 1, ChunkFormat.CSV, b"5,b\n", ("id", "text"))
-    first, second = (decode(chunk, ("text",), "id")[0] for chunk in (one, two))
-    assert first.keys == second.keys
+    two = Chunk(0, 1, ChunkFormat.CSV, b"5,a\n", ("id", "text"))
+    edited = jsonl(b'{"id": 5, "text": "b"}')
+    other = jsonl(b'{"id": 6, "text": "a"}')
+    first, same, *others = (
+        decode(chunk, ("text",), "id")[0] for chunk in (one, two, edited, other)
+    )
+    assert first.keys == same.keys
     assert first.ids == ["5"]
+    assert all(rows.keys != first.keys for rows in others)
     by_content = decode(jsonl(b'{"id": "5"}'), ("id",), None)[0]
     assert by_content.keys != first.keys
     assert by_content.ids == [None]

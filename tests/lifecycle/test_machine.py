@@ -34,7 +34,14 @@ STORIES = {
     "no GPU starts: every cause is told": """
         planned 2               start 0; start 1              LOADING
         failed 1 E102           drop 1                        LOADING
-        failed 0 E105           drop 0; finish FAILED E102 E105   FAILED
+        failed 0 E101           drop 0; finish FAILED E102 E101   FAILED
+    """,
+    "an engine that dies while it loads is started again, three times": """
+        planned 1               start 0                       LOADING
+        failed 0 E105           start 0                       LOADING
+        failed 0 E105           start 0                       LOADING
+        failed 0 E105           start 0                       LOADING
+        failed 0 E105           drop 0; finish FAILED E105    FAILED
     """,
     "a model that loads nowhere is not tried twice": """
         planned 2               start 0; start 1              LOADING

@@ -125,7 +125,10 @@ class Told:
     def _obey(self, instruction: Instruction, cause: Event) -> None:
         match instruction:
             case StartReplica(replica):
-                again = isinstance(cause, ReplicaLost) and cause.replica == replica
+                again = (
+                    isinstance(cause, ReplicaLost | ReplicaFailed)
+                    and cause.replica == replica
+                )
                 assert replica not in self.held or again, "a replica is started once"
                 self.held.add(replica)
                 self.starts[replica] = self.starts.get(replica, 0) + 1
