@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.client.views import JobView
 from orchestrator.lifecycle.states import State
+from orchestrator.render.paths import short_path
 from orchestrator.units import format_count, format_duration
 
 _STYLES = {State.SUCCEEDED: "green", State.FAILED: "bold red"}
@@ -38,10 +39,15 @@ def rows_text(job: JobView) -> str:
 def next_commands(job: JobView) -> list[str]:
     """What one may want to do now that the job has ended."""
     commands = []
-    if job.results:
+    if job.results and job.progress.rows_ok:
         commands.append(f"  orch results {job.id} --head 3   look at the first rows")
     if job.progress.rows_failed:
         commands.append(f"  orch results {job.id} --failed   rows that failed, and why")
+    if not job.results and job.progress.rows_ok:
+        commands.append(
+            f"  orch submit FILE -o {short_path(job.output)}   goes on where it was:"
+            f" {format_count(job.progress.rows_ok)} rows are kept"
+        )
     if job.state is not State.SUCCEEDED:
         commands.append(
             f"  orch status {job.id}             what happened, replica by replica"

@@ -135,5 +135,9 @@ def test_the_next_commands_fit_the_outcome() -> None:
     ]
     assert commands(state="FAILED") == [
         "orch results 42 --failed",
+        "orch submit FILE -o",
         "orch status 42 what",
+    ]
+    assert commands(state="FAILED", progress={"rows_done": 0, "rows_failed": 0}) == [
+        "orch status 42 what"
     ]
