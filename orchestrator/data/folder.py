@@ -235,7 +235,7 @@ def _other_settings(
 ) -> OrchError:
     names = sorted({*before, *now})
     facts = tuple(
-        f"{name}: {before.get(name)!r} before, {now.get(name)!r} now"
+        _difference(name, before.get(name), now.get(name))
         for name in names
         if before.get(name) != now.get(name)
     )
@@ -245,3 +245,14 @@ def _other_settings(
         facts=facts,
         fix=_FIX,
     )
+
+
+def _difference(name: str, before: object, now: object) -> str:
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
+        if name == "code":
+            return f"code: {', '.join(keys)} changed"
+        return "; ".join(
+            _difference(f"{name}.{k}", before.get(k), now.get(k)) for k in keys
+        )
+    return f"{name}: {before!r} before, {now!r} now"
