@@ -89,7 +89,7 @@ def ray_environment(token: Path) -> dict[str, str]:
         # Told to stop, a node would wait 30 seconds for its actors to leave.
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        # Actors without a GPU see none (RAY.md 9.2).
+        # By default an actor without a GPU sees all of them (Ray 2.60).
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
     }
 
