@@ -24,8 +24,6 @@ class Report:
 
     Attributes:
         gpus: Its GPUs, read just now.
-        memory: Resident bytes of each engine process asked about, by pid; on a
-            GPU, NVML's owners say it.
     """
 
     gpus: tuple[Gpu, ...]

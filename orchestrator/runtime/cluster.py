@@ -23,7 +23,7 @@ from ray.util.scheduling_strategies import (
 from orchestrator.engines.base import EngineSpec, Loaded
 from orchestrator.errors import Code, OrchError
 from orchestrator.runtime import leases
-from orchestrator.runtime.agent import Agent, AgentActor, Report
+from orchestrator.runtime.agent import Agent, AgentActor
 from orchestrator.runtime.progress import RunnerView
 from orchestrator.runtime.replica import MAX_CHUNKS, Replica, ReplicaActor
 from orchestrator.runtime.runner import Runner, RunnerActor
@@ -58,7 +58,6 @@ class Cluster:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._agents: dict[str, ActorProxy[Agent]] = {}
-        self._reports: dict[str, Report] = {}
         self._lock = threading.Lock()
 
     # --- nodes and GPUs ---------------------------------------------------------

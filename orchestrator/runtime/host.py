@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.errors import Code, OrchError
@@ -74,12 +72,6 @@ def start_controller(controller: type, state: Path) -> str:
         )
         url: str = ray.get(actor.url.remote(), timeout=START_TIMEOUT_S)
         return url
-
-
-def stop_controller() -> None:
-    """End the controller's actor and all of ours, as they would with Ray."""
-    with suppress(ValueError, RayError):
-        ray.kill(ray.get_actor(CONTROLLER, namespace=NAMESPACE))
 
 
 def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
