@@ -18,6 +18,7 @@ from orchestrator.engines.weight_files import (
     TensorHeader,
     check_weights,
     read_weight_headers,
+    readable,
 )
 from orchestrator.errors import Code, OrchError
 from orchestrator.spec.job import Model
@@ -96,7 +97,8 @@ def read_json(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        data = json.loads(file.read_bytes())
+        with readable(file):
+            data = json.loads(file.read_bytes())
     except ValueError as error:
         raise _failed(f"{file} is not JSON: {error}.", "Get it again.") from error
     if not isinstance(data, dict):
@@ -116,9 +118,10 @@ def _with_config(path: Path) -> Path:
 
 def _stamp(folder: Path) -> str:
     digest = hashlib.blake2b(digest_size=8)
-    for file in sorted(folder.iterdir()):
-        stat = file.stat()
-        digest.update(f"{file.name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    with readable(folder):
+        stats = [(file.name, file.stat()) for file in sorted(folder.iterdir())]
+    for name, stat in stats:
+        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,24 @@ class TensorHeader:
     def elements(self) -> int:
         """How many numbers it holds."""
         return math.prod(self.shape)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Reading a model's files: they may go, or be closed to us, at any moment.
+
+    Raises:
+        OrchError: E103, what is in this context could not read them.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OrchError.of(
+            Code.MODEL_FAILED_TO_LOAD,
+            f"The model's files cannot be read: {error.strerror or error}.",
+            facts=(f"file: {error.filename or path}",),
+            fix="See that they are there and may be read, then submit again.",
+        ) from error
 
 
 def read_weight_headers(path: Path) -> dict[str, TensorHeader]:
@@ -84,8 +105,8 @@ def read_header(file: Path) -> dict[str, TensorHeader]:
     Raises:
         OrchError: E103, the file is truncated or no safetensors file.
     """
-    size = file.stat().st_size
-    with file.open("rb") as stream:
+    with readable(file), file.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
         length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
         if size < _LENGTH_BYTES or not 0 < length <= _MAX_HEADER_BYTES:
             raise _damaged(file, "it is no safetensors file")
@@ -130,7 +151,8 @@ def _listed(path: Path, name: str) -> list[Path]:
     if not index.is_file():
         return []
     try:
-        shards = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
+        with readable(index):
+            shards = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(index, "it is no index of shards") from error
     files = [path / shard for shard in shards]

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.engines import sources
 from orchestrator.engines.sources import read_config, resolve_model
+from orchestrator.engines.weight_files import read_header
 from orchestrator.errors import Code, OrchError
 from orchestrator.spec.job import Model
 from tests.engines.small_models import MINILM
@@ -117,3 +118,18 @@ def test_a_config_that_is_no_object_names_its_file(
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(OrchError, match=r"config\.json"):
         read_config(tmp_path)
+
+
+def test_a_model_whose_files_go_while_they_are_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").symlink_to(tmp_path / "gone")
+    with pytest.raises(OrchError) as caught:
+        resolve_model(Model(id=str(tmp_path)), tmp_path)
+    assert caught.value.fault.code is Code.MODEL_FAILED_TO_LOAD
+    assert "model.safetensors" in caught.value.fault.facts[0]
+
+
+def test_a_header_of_a_file_that_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(OrchError) as caught:
+        read_header(tmp_path / "model.safetensors")
+    assert caught.value.fault.code is Code.MODEL_FAILED_TO_LOAD
