@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from orchestrator.client.request import job_request
-from orchestrator.errors import Code, OrchError
-from orchestrator.spec.load import LoadedJob, load_job, load_job_text
+from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.spec.job import BatchJob
+from orchestrator.spec.load import (
+    LoadedJob,
+    load_job,
+    load_job_text,
+    load_jobs,
+    load_jobs_text,
+)
+from orchestrator.spec.order import order_jobs
 
 STDIN = "-"
 
@@ -25,6 +33,33 @@ def read_job(file: str, overrides: tuple[str, ...]) -> LoadedJob:
     return load_job_text(_stdin_text(), "stdin", folder=Path.cwd(), overrides=overrides)
 
 
+def read_jobs(
+    files: Sequence[str], overrides: tuple[str, ...] = ()
+) -> tuple[LoadedJob, ...]:
+    """The jobs in all files; each stands after those that its `after` names.
+
+    Raises:
+        OrchError: E2xx, all that is wrong with them.
+    """
+    jobs: list[LoadedJob] = []
+    faults: dict[Fault, None] = {}
+    for file in files:
+        try:
+            jobs += _read_jobs(file, overrides)
+        except OrchError as error:
+            faults |= dict.fromkeys(error.faults)
+    if faults:
+        raise OrchError(tuple(faults))
+    return order_jobs(jobs)
+
+
+def _read_jobs(file: str, overrides: tuple[str, ...]) -> list[LoadedJob]:
+    if file != STDIN:
+        return load_jobs(Path(file), overrides)
+    text = _stdin_text()
+    return load_jobs_text(text, "stdin", folder=Path.cwd(), overrides=overrides)
+
+
 def _stdin_text() -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8")
@@ -32,16 +67,6 @@ def _stdin_text() -> str:
         raise OrchError.of(
             Code.UNREADABLE_YAML, "what came on stdin is not UTF-8 text"
         ) from error
-
-
-def overrides_of(
-    settings: tuple[str, ...], name: str | None, output: str | None
-) -> tuple[str, ...]:
-    """`--set`, `--name` and `--output` as one list of `path=value`."""
-    more = [] if name is None else [f"name={json.dumps(name)}"]
-    if output is not None:
-        more.append(f"output.path={json.dumps(output)}")
-    return (*settings, *more)
 
 
 def request_of(loaded: LoadedJob) -> dict[str, Any]:
@@ -63,9 +88,13 @@ def headline(loaded: LoadedJob, output: str = "") -> str:
     """
     job = loaded.job
     to = f"→ {output or job.output.path}"
-    return "  ".join((str(loaded.path), job.kind, model_name(loaded), to))
+    parts = (str(loaded.path), job.kind, model_name(loaded), to)
+    return "  ".join(part for part in parts if part)
 
 
 def model_name(loaded: LoadedJob) -> str:
-    """What people call the job's model."""
-    return loaded.job.model.id or loaded.job.model.entry or ""
+    """What people call the job's model; empty if it has none."""
+    job = loaded.job
+    if isinstance(job, BatchJob):
+        return job.model.id or job.model.entry or ""
+    return ""

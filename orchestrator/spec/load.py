@@ -12,23 +12,30 @@ from pydantic import ValidationError
 from orchestrator.errors import Code, Fault, OrchError
 from orchestrator.spec.document import START, Document
 from orchestrator.spec.files import check_files
-from orchestrator.spec.job import Job
+from orchestrator.spec.job import Job, job_class, validate_job
 from orchestrator.spec.loaded import LoadedJob
 from orchestrator.spec.override import apply_overrides
-from orchestrator.spec.reader import read_document
+from orchestrator.spec.reader import read_documents
 from orchestrator.spec.source import Source, Span
 from orchestrator.spec.suggest import did_you_mean
 from orchestrator.spec.syntax import unreadable
 from orchestrator.spec.translate import add_faults
 from orchestrator.spec.words import plain
 
-__all__ = ["LoadedJob", "check_files", "load_job", "load_job_text"]
+__all__ = [
+    "LoadedJob",
+    "check_files",
+    "load_job",
+    "load_job_text",
+    "load_jobs",
+    "load_jobs_text",
+]
 
 MAX_BYTES = 1 << 20
 
 
 def load_job(path: Path, overrides: Sequence[str] = ()) -> LoadedJob:
-    """The job in a file.
+    """The job in a file that holds one.
 
     Args:
         path: A job file.
@@ -39,6 +46,20 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> LoadedJob:
     """
     text = _decode(path, _read(path))
     return load_job_text(text, str(path), folder=path.parent, overrides=overrides)
+
+
+def load_jobs(path: Path, overrides: Sequence[str] = ()) -> list[LoadedJob]:
+    """The jobs in a file: one, or several with `---` between them.
+
+    Args:
+        path: A job file.
+        overrides: `a.b=c` strings; they replace what the file says, in every job.
+
+    Raises:
+        OrchError: Every mistake there is, as E201 to E205.
+    """
+    text = _decode(path, _read(path))
+    return load_jobs_text(text, str(path), folder=path.parent, overrides=overrides)
 
 
 def load_job_text(
@@ -60,23 +81,72 @@ def load_job_text(
         OrchError: Every mistake there is, as E201 to E205.
     """
     text = text.removeprefix("\ufeff")
-    source = Source.of(name, text)
-    if len(text) > MAX_BYTES:
-        raise OrchError((unreadable(source, START, _TOO_LARGE),))
-    document = read_document(source, text)
-    _need_section(document)
-    apply_overrides(document, overrides)
-    job = _validate(document, default_name(name))
-    loaded = LoadedJob(job, text, Path(name), folder, tuple(overrides))
-    if faults := check_files(loaded):
-        raise OrchError(tuple(faults))
-    return loaded
+    documents = _documents(text, name)
+    if len(documents) > 1:
+        more = documents[1]
+        message = f"a second job starts here, of {len(documents)}; expected only one"
+        span = more.places[()].value
+        more.add(Code.BAD_VALUE, message, span, "Put each of them into its own file.")
+        raise OrchError(more.sorted_faults())
+    return _load(documents, text, Path(name), folder, overrides)[0]
+
+
+def load_jobs_text(
+    text: str,
+    name: str,
+    *,
+    folder: Path = Path(),
+    overrides: Sequence[str] = (),
+) -> list[LoadedJob]:
+    """The jobs in a text; as `load_job_text`, but there may be several."""
+    text = text.removeprefix("\ufeff")
+    documents = _documents(text, name)
+    return _load(documents, text, Path(name), folder, overrides)
 
 
 def default_name(name: str) -> str:
     """A job's name from that of its file: what a name may not hold becomes `-`."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(name).stem)
     return stem.strip("-._")[:63] or "job"
+
+
+def _documents(text: str, name: str) -> list[Document]:
+    """What is in the text, unchecked; at least one document."""
+    source = Source.of(name, text)
+    if len(text) > MAX_BYTES:
+        raise OrchError((unreadable(source, START, _TOO_LARGE),))
+    documents = read_documents(source, text)
+    if not documents:
+        raise OrchError((unreadable(source, START, "the file is empty"),))
+    return documents
+
+
+def _load(
+    documents: Sequence[Document],
+    text: str,
+    path: Path,
+    folder: Path,
+    overrides: Sequence[str],
+) -> list[LoadedJob]:
+    """The jobs of the documents, or the mistakes of all of them."""
+    jobs: list[LoadedJob] = []
+    faults: dict[Fault, None] = {}
+    for position, document in enumerate(documents):
+        name = default_name(str(path))
+        if len(documents) > 1:
+            name = f"{name[:58]}-{position + 1}"
+        try:
+            _need_section(document)
+            apply_overrides(document, overrides)
+            job = _validate(document, name)
+            loaded = LoadedJob(job, text, path, folder, tuple(overrides), position)
+            jobs.append(loaded)
+            faults |= dict.fromkeys(check_files(loaded))
+        except OrchError as error:
+            faults |= dict.fromkeys(error.faults)
+    if faults:
+        raise OrchError(tuple(faults))
+    return jobs
 
 
 _TOO_LARGE = "larger than 1 MiB; a job file names its data, it does not hold it"
@@ -86,9 +156,10 @@ def _validate(document: Document, name: str) -> Job:
     assert isinstance(document.data, dict)
     data = {"name": name, **document.data}
     try:
-        job = Job.model_validate(data)
+        job = validate_job(data)
     except ValidationError as error:
-        add_faults(document, error.errors(include_url=False))
+        root = job_class(document.data)
+        add_faults(document, error.errors(include_url=False), root)
         raise OrchError(document.sorted_faults()) from None
     if document.faults:
         raise OrchError(document.sorted_faults())
@@ -99,14 +170,8 @@ def _need_section(document: Document) -> None:
     """A document is a mapping from here on, or refused."""
     if isinstance(document.data, dict):
         return
-    message = "expected lines of 'key: value', found "
-    match document.data:
-        case None:
-            message = "the file is empty"
-        case list():
-            message += "a list"
-        case _:
-            message += "only a value"
+    found = "a list" if isinstance(document.data, list) else "only a value"
+    message = f"expected lines of 'key: value', found {found}"
     fault = unreadable(document.source, document.value_span(()), message)
     raise OrchError((fault,))
 

@@ -18,6 +18,7 @@ class LoadedJob:
         path: The file, as the user named it; only a name if it came from a pipe.
         folder: Where its relative paths start.
         overrides: The `a.b=c` strings that were applied.
+        position: Which of the file's documents it is, from 0; empty ones do not count.
     """
 
     job: Job
@@ -25,3 +26,4 @@ class LoadedJob:
     path: Path
     folder: Path
     overrides: tuple[str, ...] = ()
+    position: int = 0

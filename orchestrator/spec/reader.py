@@ -32,6 +32,22 @@ def read_document(source: Source, text: str) -> Document:
     return document
 
 
+def read_documents(source: Source, text: str) -> list[Document]:
+    """The documents in a text, `---` between them; empty ones are left out.
+
+    Raises:
+        OrchError: The text is not YAML (E205).
+    """
+    documents: list[Document] = []
+    values = 0
+    for root in _compose_all(source, text):
+        walk = _Walk(Document(source), values)
+        walk.document.data = walk.value(root, ())
+        values = walk.values
+        documents.append(walk.document)
+    return documents
+
+
 class _Composer(yaml.SafeLoader):
     """PyYAML up to the tree of nodes, with the words of YAML 1.2."""
 
@@ -55,13 +71,29 @@ class _Composer(yaml.SafeLoader):
 
 
 def _compose(source: Source, text: str) -> yaml.Node | None:
+    with _composer(source, text) as composer:
+        return composer.get_single_node()
+
+
+def _compose_all(source: Source, text: str) -> list[yaml.Node]:
+    roots = []
+    with _composer(source, text) as composer:
+        while composer.check_node():
+            root = composer.get_node()
+            if root is not None and root.tag != scalar.NULL:
+                roots.append(root)
+    return roots
+
+
+@contextmanager
+def _composer(source: Source, text: str) -> Iterator[_Composer]:
     try:
-        loader = _Composer(text)
+        composer = _Composer(text)
         try:
-            return loader.get_single_node()
+            yield composer
         except (ValueError, OverflowError):
             # PyYAML does not check the number in "\U99999999".
-            problem, mark = "expected escape sequence", loader.get_mark()
+            problem, mark = "expected escape sequence", composer.get_mark()
             raise yaml.scanner.ScannerError(None, None, problem, mark) from None
     except yaml.YAMLError as error:
         raise OrchError((syntax_fault(source, error),)) from None
@@ -70,10 +102,10 @@ def _compose(source: Source, text: str) -> yaml.Node | None:
 class _Walk:
     """One pass over the nodes; aliases and merge keys are followed."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, values: int = 0) -> None:
         self.document = document
         self.open: set[int] = set()
-        self.values = 0
+        self.values = values
 
     def value(self, node: yaml.Node, loc: Loc, key: Span | None = None) -> object:
         """The node's value, its place noted under `loc`."""

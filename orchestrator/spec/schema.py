@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.spec.job import Job
+from pydantic import TypeAdapter
 
-_MEMORY = r"^[0-9]+(\.[0-9]+)?\s*([KMGT](i?B)?|B)$"
-_DURATION = r"^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+(\.[0-9]+)?\s?s)?$"
+from orchestrator.spec.docstrings import docstrings
+from orchestrator.spec.fields import sections_of
+from orchestrator.spec.job import JOBS, Job
 
-# Fields whose text is parsed: pydantic knows only what comes out.
-_WRITTEN: dict[tuple[str, str], list[dict[str, Any]]] = {
-    ("Resources", "gpus"): [
-        {"enum": ["auto", "all"]},
-        {"type": "integer", "minimum": 1},
-        {"type": "string", "pattern": r"^[0-9]{1,6}\.\.[0-9]{1,6}$"},
-    ],
-    ("Resources", "gpu_memory"): [
-        {"const": "auto"},
-        {"type": "string", "pattern": _MEMORY},
-    ],
-    ("Batch", "max_failed"): [
-        {"type": "integer", "minimum": 0},
-        {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?%$"},
-    ],
-    ("Job", "keep_alive"): [
-        {"const": 0},
-        {"type": "string", "minLength": 2, "pattern": _DURATION},
-    ],
-}
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def job_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a job file."""
-    schema = Job.model_json_schema()
-    sections = {**schema["$defs"], "Job": schema}
-    for (section, name), forms in _WRITTEN.items():
-        field = sections[section]["properties"][name]
-        kept = {key: field[key] for key in ("description", "title") if key in field}
-        sections[section]["properties"][name] = {**kept, "anyOf": forms}
-    del schema["$defs"]["GpuRange"]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "A job for orch",
+def job_schema(kind: str | None = None) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a job file.
+
+    Args:
+        kind: One of `KINDS`; `None`: of all kinds, told apart by their `kind`.
+    """
+    if kind is None:
+        schema = TypeAdapter[Job](Job).json_schema()
+        title = "A job for orch"
+    else:
+        schema = JOBS[kind].model_json_schema()
+        title = f"A job of kind {kind} for orch"
+    said = {
+        model.__name__: docstrings(model)
+        for root in JOBS.values()
+        for model in sections_of(root)
     }
+    written = _as_written(schema, said)
+    return {"$schema": DRAFT, **written, "title": title}
+
+
+def _as_written(part: Any, said: Mapping[str, Mapping[str, str]]) -> Any:  # noqa: ANN401
+    """The schema for people: with what fields mean, without odd defaults."""
+    if isinstance(part, list):
+        return [_as_written(inner, said) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    found = {name: _as_written(inner, said) for name, inner in part.items()}
+    for name, field in found.get("properties", {}).items():
+        if text := said.get(found.get("title", ""), {}).get(name):
+            field["description"] = text.replace("`None`", "left out")
+        # An amount that is parsed: its default here is not how one would write it.
+        if isinstance(field.get("default", 0.0), Mapping | float | None):
+            field.pop("default", None)
+    return found

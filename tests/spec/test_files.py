@@ -8,7 +8,7 @@ import pytest
 from orchestrator.errors import Code
 from orchestrator.spec.files import is_folder_name
 from orchestrator.spec.load import check_files
-from tests.spec.sample import GOOD, faults, good_folder, load, spoiled
+from tests.spec.sample import GOOD, faults, good_folder, load, load_batch, spoiled
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 def test_an_input_that_is_there(path: str, folder: Path) -> None:
     written = path.replace("{folder}", str(folder))
     text = spoiled("path: data.jsonl", f"path: '{written}'")
-    assert load(text, folder).job.input.path == written
+    assert load_batch(text, folder).input.path == written
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_an_input_that_is_not_there(
 @pytest.mark.parametrize("entry", ["my_model:M", "pkg.sub:M"])
 def test_a_module_beside_the_job_file(entry: str, folder: Path) -> None:
     text = spoiled("id: org/name", f"entry: {entry}")
-    assert load(text, folder).job.model.entry == entry
+    assert load_batch(text, folder).model.entry == entry
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import EXIT_USAGE, Code, OrchError
-from orchestrator.spec.job import GpuRange
+from orchestrator.spec.job import BatchJob, GpuRange, validate_job
 from orchestrator.spec.load import MAX_BYTES, default_name, load_job
 from orchestrator.units import GIB
-from tests.spec.sample import GOOD, faults, good_folder, load, spoiled
+from tests.spec.sample import GOOD, faults, good_folder, load, load_batch, spoiled
 
 
 @pytest.fixture
@@ -34,17 +34,19 @@ def test_a_good_file_is_read_as_it_is_written(folder: Path) -> None:
     assert loaded.text == GOOD
     assert (loaded.path, loaded.folder) == (path, folder)
     assert loaded.overrides == ("params.max_length=64",)
-    assert loaded.job.resources.gpus == GpuRange(minimum=1, maximum=2)
-    assert loaded.job.resources.gpu_memory == 20 * GIB
-    assert loaded.job.model.args == {"a": 1, "b": ["x", "y"], "c": {"d": 1e-4}}
-    assert loaded.job.params.truncate is True
-    assert loaded.job.params.max_length == 64
-    assert loaded.job.keep_alive == 120
+    job = loaded.job
+    assert isinstance(job, BatchJob)
+    assert job.resources.gpus == GpuRange(minimum=1, maximum=2)
+    assert job.resources.gpu_memory == 20 * GIB
+    assert job.model.args == {"a": 1, "b": ["x", "y"], "c": {"d": 1e-4}}
+    assert job.params.truncate is True
+    assert job.params.max_length == 64
+    assert job.keep_alive == 120
 
 
 def test_a_job_survives_the_way_to_the_controller(folder: Path) -> None:
-    job = load(GOOD, folder).job
-    assert type(job).model_validate(job.model_dump(mode="json")) == job
+    job = load_batch(GOOD, folder)
+    assert validate_job(job.model_dump(mode="json")) == job
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_the_transcript_of_the_command_line_page(folder: Path) -> None:
         "  10 │   gpu_mem: 20GB",
         "     │   ^^^^^^^",
     )
-    assert first.fix == "Fields of 'resources': gpus, gpu_memory, exclude"
+    assert first.fix == "Fields of 'resources': gpus, gpu_memory, exclude, cpus, memory"
     assert second.code is Code.BAD_VALUE
     assert second.at == "j.yaml:24:14"
     assert second.message == (
@@ -94,7 +96,7 @@ def test_the_transcript_of_the_command_line_page(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "code", "place", "says"),
     [
-        ("kind: batch", "kind: bach", Code.BAD_VALUE, "3:7", "expected batch"),
+        ("kind: batch", "kind: bach", Code.BAD_VALUE, "3:7", "mean 'batch'?"),
         ("version: 1\n", "", Code.MISSING_FIELD, "2:1", "needs 'version'"),
         ("  path: data.jsonl\n", "", Code.MISSING_FIELD, "13:1", "'input' needs 'pa"),
         ("  id: org/name\n", "", Code.MISSING_FIELD, "5:1", "either 'id' (a model)"),
@@ -133,7 +135,7 @@ def test_one_mistake_is_one_fault_at_its_place(
 
 def test_a_section_whose_lines_are_all_comments_is_empty(folder: Path) -> None:
     text = spoiled("params: {max_length: 128, truncate: on}", "params:\n  # none")
-    assert load(text, folder).job.params.max_length is None
+    assert load_batch(text, folder).params.max_length is None
 
 
 def test_a_section_of_required_fields_that_is_empty_misses_them(folder: Path) -> None:
@@ -157,9 +159,7 @@ def test_a_missing_section_says_how_to_write_it(folder: Path) -> None:
     assert fault.fix == "Add 'input:' with its 'path'."
 
 
-def test_a_number_where_text_belongs_is_shown_in_quotes_as_written(
-    folder: Path,
-) -> None:
+def test_a_number_where_text_belongs_is_shown_in_quotes(folder: Path) -> None:
     (fault,) = faults(spoiled("name: embed", "name: 0x10"), folder)
     assert fault.fix == "Put it in quotes: name: '0x10'"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import Code
-from tests.spec.sample import GOOD, faults, good_folder, load, spoiled
+from tests.spec.sample import GOOD, faults, good_folder, load_batch, spoiled
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 def test_an_override_replaces_what_the_file_says(
     override: str, section: str | None, field: str, value: object, folder: Path
 ) -> None:
-    job = load(GOOD, folder, override).job
+    job = load_batch(GOOD, folder, override)
     found = getattr(getattr(job, section) if section else job, field)
     match override:
         case "resources.gpus=all":
@@ -44,15 +44,15 @@ def test_an_override_replaces_what_the_file_says(
 
 
 def test_the_last_of_two_counts(folder: Path) -> None:
-    job = load(GOOD, folder, "batch.in_flight=4", "batch.in_flight=5").job
+    job = load_batch(GOOD, folder, "batch.in_flight=4", "batch.in_flight=5")
     assert job.batch.in_flight == 5
 
 
 def test_an_override_can_mend_a_file_and_fill_an_empty_section(folder: Path) -> None:
     text = spoiled("in_flight: 3", "in_flight: 99")
-    assert load(text, folder, "batch.in_flight=4").job.batch.in_flight == 4
+    assert load_batch(text, folder, "batch.in_flight=4").batch.in_flight == 4
     short = "version: 1\nkind: batch\nmodel: {id: a/b}\n"
-    job = load(short, folder, "input.path=data.jsonl", "params.max_length=9").job
+    job = load_batch(short, folder, "input.path=data.jsonl", "params.max_length=9")
     assert (job.input.path, job.params.max_length) == ("data.jsonl", 9)
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from orchestrator.errors import Code
 from orchestrator.spec.document import Document
-from orchestrator.spec.job import Job
+from orchestrator.spec.fields import Root, fields_of, model_at
+from orchestrator.spec.job import JOBS, BatchJob, job_class, validate_job
 from orchestrator.spec.source import Source
-from orchestrator.spec.translate import EXPECTED, add_faults, fields_of, model_at
+from orchestrator.spec.translate import EXPECTED, add_faults
 
 NAMED_APART = {"missing", "extra_forbidden", "missing_one_of"}
 VALUES: list[Any] = [
@@ -44,6 +46,7 @@ VALUES: list[Any] = [
     {"id": "a", "engine": "torch"},
     {"entry": "m:C", "engine": "embeddings"},
     {"id": 1, "args": 2},
+    [{"job": 1, "when": "later"}],
 ]
 JARGON = re.compile(
     r"input should|field required|extra inputs|value error|valid (string|int)|pydantic"
@@ -52,31 +55,29 @@ JARGON = re.compile(
 )
 
 
-def good() -> dict[str, Any]:
-    return {
-        "version": 1,
-        "kind": "batch",
-        "model": {"id": "org/name"},
-        "input": {"path": "data.jsonl"},
-    }
+def good(kind: str) -> dict[str, Any]:
+    header = {"version": 1, "kind": kind}
+    if kind == "command":
+        return {**header, "run": "true"}
+    return {**header, "model": {"id": "org/name"}, "input": {"path": "data.jsonl"}}
 
 
-def places(model: type[BaseModel], loc: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    for name in model.model_fields:
+def places(root: Root, loc: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name in model_at(root, loc).model_fields:
         yield (*loc, name)
-        inner = model_at((*loc, name))
-        if inner is not Job:
-            yield from places(inner, (*loc, name))
+        if model_at(root, (*loc, name)) is not root:
+            yield from places(root, (*loc, name))
 
 
-ALL_PLACES = [*places(Job, ()), ("nonsense",), ("model", "args", "x")]
+MORE_PLACES = [("nonsense",), ("model", "args", "x"), ("env", "A B"), ("run",)]
+ALL_PLACES = {kind: [*places(root), *MORE_PLACES] for kind, root in JOBS.items()}
 
 
 def documents() -> Iterator[tuple[Document, ValidationError]]:
     """A document for every field and every wrong value of it."""
-    for loc in ALL_PLACES:
-        for value in VALUES:
-            data = good()
+    for kind, locs in ALL_PLACES.items():
+        for loc, value in product(locs, VALUES):
+            data = good(kind)
             section = data
             for part in loc[:-1]:
                 if not isinstance(section.get(part), dict):
@@ -84,15 +85,17 @@ def documents() -> Iterator[tuple[Document, ValidationError]]:
                 section = section[part]
             section[loc[-1]] = value
             try:
-                Job.model_validate(data)
+                validate_job(data)
             except ValidationError as error:
                 yield Document(Source.of("j.yaml", "x"), data), error
 
 
 def test_the_walk_reaches_every_field_and_most_values_are_wrong() -> None:
-    assert ("resources", "gpus", "minimum") in ALL_PLACES
-    assert len(ALL_PLACES) > 35
-    assert sum(1 for _ in documents()) > 500
+    assert ("resources", "gpus", "minimum") in ALL_PLACES["batch"]
+    assert ("array", "max_parallel") in ALL_PLACES["command"]
+    assert ("after", "when") in ALL_PLACES["command"]
+    assert len(ALL_PLACES["batch"]) > 60
+    assert sum(1 for _ in documents()) > 1500
 
 
 def test_every_type_of_error_is_in_the_table() -> None:
@@ -104,7 +107,8 @@ def test_every_type_of_error_is_in_the_table() -> None:
 
 def test_no_message_speaks_of_the_library_that_found_the_mistake() -> None:
     for document, error in documents():
-        add_faults(document, error.errors(include_url=False))
+        root = job_class(document.data)
+        add_faults(document, error.errors(include_url=False), root)
         assert document.faults
         for _, fault in document.faults:
             said = re.sub(r"'[^']*'", "", f"{fault.message} {fault.fix}")
@@ -122,15 +126,16 @@ def test_no_message_speaks_of_the_library_that_found_the_mistake() -> None:
 def test_an_error_type_nobody_thought_of_is_still_a_sentence() -> None:
     document = Document(Source.of("j.yaml", "x"), {"name": "x"})
     details = {"type": "new_in_pydantic_3", "loc": ("name",), "msg": "?", "input": "x"}
-    add_faults(document, [details])  # type: ignore[list-item]
+    add_faults(document, [details], BatchJob)  # type: ignore[list-item]
     ((_, fault),) = document.faults
     assert fault.message == "name 'x' — expected something else"
 
 
 @pytest.mark.parametrize("section", [(), ("model",), ("resources",), ("output",)])
 def test_the_fields_of_a_section_are_listed_in_order(section: tuple[str, ...]) -> None:
-    assert fields_of(section) == list(model_at(section).model_fields)
-    assert (model_at(section) is Job) == (section == ())
+    model = model_at(BatchJob, section)
+    assert fields_of(BatchJob, section) == list(model.model_fields)
+    assert (model is BatchJob) == (section == ())
 
 
 def test_the_package_has_one_place_that_knows_pydantics_error_types() -> None:
