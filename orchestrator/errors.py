@@ -103,27 +103,37 @@ class Fault:
     fix: str = ""
     at: str = ""
     excerpt: tuple[str, ...] = ()
+    exits: int = 0
+    """The process exit code, where it is not the one of the code."""
 
     @property
     def exit_code(self) -> int:
         """The process exit code that stands for this fault."""
-        return _EXIT_CODES.get(self.code, EXIT_JOB_FAILED)
+        return self.exits or _EXIT_CODES.get(self.code, EXIT_JOB_FAILED)
 
     def to_json(self) -> dict[str, Any]:
         """The fault as JSON, as it travels over HTTP and into the store."""
-        return {**asdict(self), "code": str(self.code), "exit_code": self.exit_code}
+        data = {**asdict(self), "code": str(self.code), "exit_code": self.exit_code}
+        del data["exits"]
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Fault:
         """The inverse of `to_json`."""
+        code = Code(data["code"])
         return cls(
-            code=Code(data["code"]),
+            code=code,
             message=data["message"],
             facts=tuple(data.get("facts", ())),
             fix=data.get("fix", ""),
             at=data.get("at", ""),
             excerpt=tuple(data.get("excerpt", ())),
+            exits=_own_exit(code, data.get("exit_code", 0)),
         )
+
+
+def _own_exit(code: Code, exit_code: int) -> int:
+    return 0 if exit_code == _EXIT_CODES.get(code, EXIT_JOB_FAILED) else exit_code
 
 
 @dataclass(unsafe_hash=True)

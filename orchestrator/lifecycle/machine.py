@@ -9,33 +9,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from orchestrator.errors import Code, Fault
-from orchestrator.lifecycle.messages import (
+from orchestrator.lifecycle import batch, command
+from orchestrator.lifecycle.ending import cancelled, failed, skipped, timed_out
+from orchestrator.lifecycle.events import (
+    BatchEvent,
     CancelRequested,
+    CommandEvent,
     ControllerRestarted,
-    DropReplica,
+    DependencyFailed,
     Event,
-    FindPlace,
-    Finish,
     GaveUp,
-    Instruction,
+    GraceOver,
     LeaseRefused,
     NoPlace,
-    OfferReplica,
+    Phase,
     Planned,
-    ReplicaFailed,
-    ReplicaLost,
-    ReplicaReady,
-    RunnerEnded,
-    RunnerLost,
-    StartReplica,
-    StartRunner,
-    StopRunner,
+    RetryDue,
+    RetryRequested,
+    TimedOut,
 )
-from orchestrator.lifecycle.states import ReplicaState, State
+from orchestrator.lifecycle.instructions import ArmGrace, FindPlace, Instruction
+from orchestrator.lifecycle.life import MAX_RESTARTS, Kind, Life, Rules
+from orchestrator.lifecycle.states import State
 
-MAX_RESTARTS = 3
-"""How often a replica, or the runner, is started again after a death."""
+__all__ = ["MAX_RESTARTS", "JobMachine", "Kind", "Rules", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,44 +45,59 @@ class Step:
 
 
 @dataclass(slots=True)
-class JobMachine:
+class JobMachine(Life):
     """A job's life. Read its attributes; change them only through `handle`."""
 
-    state: State = State.PENDING
-    replicas: dict[int, ReplicaState] = field(default_factory=dict)
-    running: bool = False
-    """A runner is at work, or being started, or waits for its next replica."""
-    restarts: dict[int | str, int] = field(default_factory=dict)
-    faults: tuple[Fault, ...] = ()
-    outcome: State = State.CANCELLED
-    """What a job that is stopping becomes when its runner has come to rest."""
     story: list[Step] = field(default_factory=list)
 
     def handle(self, event: Event) -> tuple[Instruction, ...]:
         """Take in what happened; return what to do, in order."""
-        over = self.state.final or self._too_late(event)
-        instructions = () if over else tuple(self._react(event))
+        idle = self._idle(event)
+        instructions = () if idle else tuple(self._react(event))
         self.story.append(Step(event, self.state, instructions))
         return instructions
 
+    def _idle(self, event: Event) -> bool:
+        """Whether the event is of something that is over, or not of this kind."""
+        if isinstance(event, RetryRequested) or self.state.final:
+            return not (isinstance(event, RetryRequested) and self.state.final)
+        if isinstance(event, BatchEvent):
+            return self.rules.kind != "batch" or batch.too_late(self, event)
+        if isinstance(event, CommandEvent):
+            return self.rules.kind != "command" or command.too_late(self, event)
+        return self._too_late(event)
+
     def _too_late(self, event: Event) -> bool:
-        """Whether it tells of a replica, a runner or a plan that is none any more."""
         match event:
             case Planned() | GaveUp():
                 return self.state is not State.PENDING
-            case ReplicaReady() | ReplicaFailed():
-                return self.replicas.get(event.replica) is not ReplicaState.LOADING
-            case ReplicaLost():
-                return self.replicas.get(event.replica) is not ReplicaState.READY
-            case RunnerLost():
-                return not self.running
-            case RunnerEnded():
-                # Without a runner it is the queue that gives up, and says why.
-                return not self.running and not event.faults
+            case DependencyFailed():
+                return self.state is not State.PENDING or self.running
+            case TimedOut():
+                return event.attempt != self.attempt or not self._is_in(event.phase)
+            case GraceOver():
+                stopping = self.state is State.STOPPING and not self.forced
+                return event.attempt != self.attempt or not stopping
+            case RetryDue():
+                return event.attempt != self.attempt or not self.waits_for_retry
             case _:
                 return False
 
+    def _is_in(self, phase: Phase) -> bool:
+        match phase:
+            case Phase.QUEUE:
+                return self.state is State.PENDING
+            case Phase.START:
+                return self.state is State.LOADING
+            case Phase.RUN:
+                working = self.running or self.state is State.RUNNING
+                return working and self.state is not State.STOPPING
+
     def _react(self, event: Event) -> list[Instruction]:  # noqa: C901 - a table
+        if isinstance(event, BatchEvent):
+            return batch.react(self, event)
+        if isinstance(event, CommandEvent):
+            return command.react(self, event)
         match event:
             case Planned():
                 return self._planned(event)
@@ -93,17 +105,18 @@ class JobMachine:
                 # The queue asks again when a GPU reports something new.
                 return []
             case GaveUp():
-                return self._end((event.fault,), event.fault.message)
-            case ReplicaReady():
-                return self._replica_ready(event)
-            case ReplicaFailed():
-                return self._replica_failed(event)
-            case ReplicaLost():
-                return self._replica_lost(event)
-            case RunnerEnded():
-                return self._runner_ended(event)
-            case RunnerLost():
-                return self._runner_lost(event)
+                return self.end(failed((event.fault,)), force=True)
+            case DependencyFailed():
+                return self.over(skipped(event))
+            case TimedOut():
+                return self._timed_out(event)
+            case GraceOver():
+                return self.stop("it did not stop within its grace", force=True)
+            case RetryDue():
+                self.waits_for_retry = False
+                return [FindPlace(f"attempt {self.attempt} is due")]
+            case RetryRequested():
+                return self.begin_again(f"a retry was asked for ({event.mode})")
             case CancelRequested():
                 return self._cancel(event)
             case ControllerRestarted():
@@ -112,117 +125,31 @@ class JobMachine:
                 assert_never(event)
 
     def _planned(self, event: Planned) -> list[Instruction]:
-        self.state = State.LOADING
-        self.replicas = dict.fromkeys(range(event.replicas), ReplicaState.LOADING)
-        return [StartReplica(replica, "planned") for replica in self.replicas]
+        self.state, self.waits_for_retry = State.LOADING, False
+        if self.rules.kind == "batch":
+            return batch.planned(self, event)
+        return command.planned(self)
 
-    def _replica_ready(self, event: ReplicaReady) -> list[Instruction]:
-        if self.state is State.STOPPING:
-            return []
-        self.replicas[event.replica] = ReplicaState.READY
-        self.state = State.RUNNING
-        if self.running:
-            return [OfferReplica(event.replica, "ready")]
-        self.running = True
-        return [StartRunner((event.replica,), "the first replica is ready")]
-
-    def _replica_failed(self, event: ReplicaFailed) -> list[Instruction]:
-        again = self.restarts.get(event.replica, 0) + 1
-        if event.fault.code is Code.GPU_LOST and again <= MAX_RESTARTS:
-            # Its process or the zygote died; nothing is wrong with the job.
-            self.restarts[event.replica] = again
-            return [StartReplica(event.replica, event.fault.message)]
-        self.replicas[event.replica] = ReplicaState.LOST
-        self.faults = (*self.faults, event.fault)
-        drop = DropReplica(event.replica, event.fault.message)
-        if event.everywhere:
-            return [drop, *self._end((event.fault,), event.fault.message)]
-        return [drop, *self._end_if_alone(event.fault)]
-
-    def _replica_lost(self, event: ReplicaLost) -> list[Instruction]:
-        if self.state is State.STOPPING:
-            self.replicas[event.replica] = ReplicaState.LOST
-            return []
-        again = self.restarts.get(event.replica, 0) + 1
-        self.restarts[event.replica] = again
-        if again <= MAX_RESTARTS and not event.gone:
-            self.replicas[event.replica] = ReplicaState.LOADING
-            return [StartReplica(event.replica, event.fault.message)]
-        self.replicas[event.replica] = ReplicaState.LOST
-        self.faults = (*self.faults, event.fault)
-        drop = DropReplica(event.replica, event.fault.message)
-        return [drop, *self._end_if_alone(event.fault)]
-
-    def _end_if_alone(self, fault: Fault) -> list[Instruction]:
-        alive = (ReplicaState.LOADING, ReplicaState.READY)
-        if any(state in alive for state in self.replicas.values()):
-            return []
-        if fault.code is Code.NODE_LOST and self.state is not State.STOPPING:
-            return self._start_over("every node of the job was lost")
-        return self._end(self.faults, "no replica is left")
-
-    def _end(self, faults: tuple[Fault, ...], cause: str) -> list[Instruction]:
-        if not self.running:
-            return self._finish(State.FAILED, faults, cause)
-        if self.state is not State.STOPPING:
-            self.state, self.outcome, self.faults = State.STOPPING, State.FAILED, faults
-        return [StopRunner(force=True, cause=cause)]
-
-    def _runner_ended(self, event: RunnerEnded) -> list[Instruction]:
-        self.running = False
-        if event.stopped:
-            return self._rest("stopped")
-        outcome = State.FAILED if event.faults else State.SUCCEEDED
-        return self._finish(outcome, event.faults, "the runner is done")
-
-    def _runner_lost(self, event: RunnerLost) -> list[Instruction]:
-        self.running = False
-        if self.state is State.STOPPING:
-            return self._rest("stopped")
-        again = self.restarts.get("runner", 0) + 1
-        self.restarts["runner"] = again
-        if again > MAX_RESTARTS:
-            return self._finish(State.FAILED, (event.fault,), event.fault.message)
-        ready = [r for r, s in self.replicas.items() if s is ReplicaState.READY]
-        if not ready:
-            # The next replica that becomes ready starts the runner.
-            return []
-        self.running = True
-        return [StartRunner(tuple(ready), event.fault.message)]
+    def _timed_out(self, event: TimedOut) -> list[Instruction]:
+        # Only work that is under way has something to save.
+        return self.end(timed_out(event), force=event.phase is not Phase.RUN)
 
     def _cancel(self, event: CancelRequested) -> list[Instruction]:
-        if self.running:
-            if self.state is not State.STOPPING:
-                self.state, self.outcome = State.STOPPING, State.CANCELLED
-            return [StopRunner(force=event.force, cause="cancelled")]
-        return self._finish(State.CANCELLED, (), "cancelled")
+        self.cancelled = True
+        ending = cancelled(event)
+        if not self.running:
+            return self.over(ending)
+        if self.state is not State.STOPPING:
+            self.state, self.ending, self.faults = State.STOPPING, ending, ()
+            return self.stop(ending.cause, force=event.force, grace_s=event.grace_s)
+        if event.force:
+            return self.stop(ending.cause, force=True)
+        # It was asked to stop already. Asking again must not lengthen its grace.
+        if event.grace_s is None or self.forced:
+            return []
+        return [ArmGrace(self.attempt, event.grace_s, ending.cause)]
 
     def _restarted(self) -> list[Instruction]:
-        self.running = False
-        if self.state is State.STOPPING:
-            return self._rest("the controller restarted")
-        return self._start_over("the controller restarted")
-
-    def _start_over(self, cause: str) -> list[Instruction]:
-        """Wait for a new place; a runner that runs waits too, for its next replica."""
-        drops = [
-            DropReplica(replica, cause)
-            for replica, state in self.replicas.items()
-            if state is not ReplicaState.LOST
-        ]
-        self.state, self.replicas, self.faults = State.PENDING, {}, ()
-        return [*drops, FindPlace(cause)]
-
-    def _rest(self, cause: str) -> list[Instruction]:
-        faults = self.faults if self.outcome is State.FAILED else ()
-        return self._finish(self.outcome, faults, cause)
-
-    def _finish(
-        self, state: State, faults: tuple[Fault, ...], cause: str
-    ) -> list[Instruction]:
-        self.state = state
-        self.faults = faults
-        for replica, was in self.replicas.items():
-            if was is not ReplicaState.LOST:
-                self.replicas[replica] = ReplicaState.STOPPED
-        return [Finish(state, faults, cause)]
+        if self.rules.kind == "batch":
+            return batch.restarted(self)
+        return command.restarted(self)
