@@ -1,22 +1,21 @@
 from __future__ import annotations
 
-import signal
+import math
 import sqlite3
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.controller.store import Store
+from orchestrator.controller.store import SEQ_PER_JOB, Standing, Store
 from orchestrator.errors import Code, OrchError
+from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
-
-NOW = "2026-01-01T00:00:00Z"
+from tests.controller.store_jobs import LATER, NOW, check_whole, new_job
 
 
 @pytest.fixture
@@ -28,58 +27,137 @@ def path(tmp_path: Path) -> Path:
 def store(path: Path) -> Iterator[Store]:
     with closing(Store(path)) as opened:
         yield opened
+    check_whole(path)
 
 
-def test_a_job_whose_id_was_told_survives_a_kill(path: Path) -> None:
-    for number in (1, 2, 3):
-        command = [sys.executable, "-m", "tests.controller.crash_after_add", str(path)]
-        done = subprocess.run(command, capture_output=True, check=False)
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        assert int(done.stdout) == number
-        with closing(Store(path)) as store:
-            row = store.job(number)
-            assert row is not None
-            assert (row.state, row.request) == (State.PENDING, {"run": "r"})
-            assert row.output == f"/out/{number}"
+def test_a_job_is_read_as_it_was_accepted(store: Store) -> None:
+    new = replace(
+        new_job(),
+        request={"x": [1, "é"]},
+        output="/out/{id}/{id}",
+        run="r",
+        user="me",
+        priority=-5,
+        after=({"job": 7, "when": "any"},),
+        not_before=LATER,
+    )
+    for row in (store.accept(new), store.job(JobKey(1))):
+        assert row is not None
+        assert (row.key, row.kind, row.state) == (JobKey(1), "command", State.PENDING)
+        assert (row.output, row.run, row.user) == ("/out/1/1", "r", "me")
+        assert (row.priority, row.after) == (-5, ({"job": 7, "when": "any"},))
+        assert (row.created_at, row.not_before) == (NOW, LATER)
+        assert (row.started_at, row.finished_at) == (None, None)
+        assert (row.attempt, row.cause, row.tasks, row.view) == (1, "", 0, {})
+        assert row.seq == SEQ_PER_JOB
+    assert store.request(1) == {"x": [1, "é"]}
+    assert store.job(JobKey(2)) is None
+    assert store.job(JobKey(1, 0)) is None
+    assert store.request(2) == {}
+
+
+def test_an_array_is_accepted_with_its_tasks(store: Store) -> None:
+    store.accept(new_job("before"))
+    sweep = replace(new_job("sweep", tasks=3), max_parallel=2, priority=4)
+    row = store.accept(sweep)
+    assert (row.key, row.tasks, row.max_parallel) == (JobKey(2), 3, 2)
+    tasks = store.tasks(2)
+    assert [task.key for task in tasks] == [JobKey(2, i) for i in range(3)]
+    assert [task.name for task in tasks] == ["sweep-0", "sweep-1", "sweep-2"]
+    assert [task.output for task in tasks] == ["/out/2/0", "/out/2/1", "/out/2/2"]
+    assert {task.priority for task in tasks} == {4}
+    assert [t.seq - 2 * SEQ_PER_JOB for t in (row, *tasks)] == [0, 1, 2, 3]
+
+
+def test_what_is_saved_is_all_of_how_it_stands(store: Store) -> None:
+    key = store.accept(new_job(tasks=1)).key
+    stand = Standing(
+        State.FAILED,
+        {"version": 3},
+        attempt=2,
+        cause="error",
+        not_before=NOW,
+        started_at=NOW,
+        finished_at=LATER,
+    )
+    task = JobKey(key.number, 0)
+    store.save(task, stand)
+    row = store.job(task)
+    assert row is not None
+    assert (row.state, row.view, row.attempt) == (State.FAILED, {"version": 3}, 2)
+    assert (row.cause, row.not_before) == ("error", NOW)
+    assert (row.started_at, row.finished_at) == (NOW, LATER)
+    whole = store.job(key)
+    assert whole is not None
+    assert whole.state is State.PENDING
+    store.save(task, Standing(State.PENDING, {}, attempt=3))
+    row = store.job(task)
+    assert row is not None
+    assert (row.cause, row.not_before, row.finished_at) == ("", None, None)
 
 
 def test_numbers_are_never_used_twice(path: Path) -> None:
     with closing(Store(path)) as store:
         assert store.last_job() == 0
-        first = store.add_job("a", {}, NOW, "").id
+        first = store.accept(new_job()).id
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("DELETE FROM jobs")
+        db.execute("DELETE FROM requests")
     with closing(Store(path)) as store:
-        assert store.add_job("b", {}, NOW, "").id == first + 1
+        assert store.accept(new_job()).id == first + 1
         assert store.last_job() == first + 1
 
 
-def test_a_job_is_read_as_it_was_saved(store: Store) -> None:
-    job = store.add_job("a", {"x": [1, "é"]}, NOW, "/out/{id}/{id}").id
-    store.save_job(job, State.RUNNING, {"version": 3}, NOW, None)
-    row = store.job(job)
-    assert row is not None
-    assert (row.name, row.request, row.output) == ("a", {"x": [1, "é"]}, "/out/1/1")
-    assert (row.state, row.view) == (State.RUNNING, {"version": 3})
-    assert (row.created_at, row.started_at, row.finished_at) == (NOW, NOW, None)
-    assert store.job(job + 1) is None
+def test_tasks_that_wait_are_cancelled_together(store: Store) -> None:
+    store.accept(new_job(tasks=4))
+    store.accept(new_job(tasks=1))
+    running = Standing(State.RUNNING, {"n": 1})
+    store.save(JobKey(1, 1), running)
+    store.save(JobKey(1, 2), Standing(State.PENDING, {"n": 2, "x": 1}, not_before=NOW))
+    patch = {"state": "CANCELLED", "x": None}
+    assert store.cancel_pending(1, LATER, patch) == [JobKey(1, i) for i in (0, 2, 3)]
+    rows = store.tasks(1)
+    assert [row.state for row in rows] == [
+        State.CANCELLED,
+        State.RUNNING,
+        State.CANCELLED,
+        State.CANCELLED,
+    ]
+    assert rows[2].view == {"n": 2, "state": "CANCELLED"}
+    assert (rows[2].cause, rows[2].finished_at) == ("cancelled", LATER)
+    assert rows[2].not_before is None
+    assert store.task_counts(1) == {State.CANCELLED: 3, State.RUNNING: 1}
+    assert store.cancel_pending(1, LATER, patch) == []
+    store.save(JobKey(2, 0), Standing(State.PENDING, {"eta": math.nan}))
+    whole = store.job(JobKey(1))
+    assert whole is not None
+    assert whole.state is State.PENDING
+    assert store.task_counts(2) == {State.PENDING: 1}
+    assert store.cancel_pending(2, LATER, patch) == [JobKey(2, 0)]
 
 
-def test_jobs_come_newest_first_and_ended_ones_on_demand(store: Store) -> None:
+def test_an_output_is_in_use_until_its_job_is_over(store: Store) -> None:
     for state in State:
-        job = store.add_job(state, {}, NOW, "").id
-        store.save_job(job, state, {}, None, None)
-    names = [row.name for row in store.jobs(final=True)]
-    assert names == [str(state) for state in reversed(State)]
-    going = [row.name for row in store.jobs(final=False)]
-    assert going == ["STOPPING", "RUNNING", "LOADING", "PENDING"]
-    assert len(store.jobs(final=True, limit=2)) == 2
+        name = f"/out/{state}"
+        key = store.accept(replace(new_job(), output=name)).key
+        store.save(key, Standing(state, {}))
+        assert store.state(key) is state
+        assert store.writing_to(name) == (None if state.final else key)
+    key = store.accept(new_job(tasks=2)).key
+    assert store.writing_to(f"/out/{key}/1") == JobKey(key.number, 1)
+    assert store.writing_to("/other") is None
+    assert store.state(JobKey(99)) is None
 
 
-def test_a_jobs_story_is_its_own_and_in_order(store: Store) -> None:
-    for number in range(6):
-        store.add_event(number % 2, NOW, f"e{number}", State.PENDING, "")
-    assert [event for _, event, _, _ in store.events(1)] == ["e1", "e3", "e5"]
+def test_a_view_is_saved_alone(store: Store) -> None:
+    key = store.accept(new_job(tasks=1)).key
+    store.save(key, Standing(State.RUNNING, {"a": 1}, attempt=2, started_at=NOW))
+    store.save_view(key, {"b": 2})
+    row = store.job(key)
+    assert row is not None
+    assert (row.view, row.state, row.attempt) == ({"b": 2}, State.RUNNING, 2)
+    assert row.started_at == NOW
+    assert store.tasks(key.number)[0].view == {}
 
 
 def test_engines_are_kept_until_they_are_dropped(store: Store) -> None:
@@ -101,24 +179,15 @@ def test_a_peak_only_grows(store: Store) -> None:
 
 
 def test_only_its_owner_may_read_it(path: Path, store: Store) -> None:
-    store.add_job("a", {}, NOW, "")
+    store.accept(new_job())
     files = list(path.parent.iterdir())
     assert len(files) == 3, "the database, its log and the log's index"
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-def test_an_empty_database_is_filled_in(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version = 0")
-    with closing(Store(path)) as store:
-        assert store.add_job("a", {}, NOW, "").id == 1
-    with closing(Store(path)) as store:
-        assert [row.name for row in store.jobs(final=True)] == ["a"]
-
-
 def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     with closing(Store(path)) as store:
-        store.add_job("a", {}, NOW, "")
+        store.accept(new_job())
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(OrchError, match="newer orch") as caught:
@@ -130,20 +199,22 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
 
 
 def test_threads_do_not_lose_each_others_work(store: Store) -> None:
-    def work(number: int) -> int:
-        job = store.add_job(f"j{number}", {}, NOW, "{id}").id
-        store.save_job(job, State.RUNNING, {"number": number}, None, None)
-        store.add_event(job, NOW, "e", State.RUNNING, "")
+    def work(number: int) -> JobKey:
+        with store.batch():
+            key = store.accept(new_job(f"j{number}", tasks=2)).key
+            store.save(key, Standing(State.RUNNING, {"number": number}))
+        store.add_event(key, NOW, {"event": "e"}, State.RUNNING, ())
         store.save_peak("k", "A", number)
-        return job
+        return key
 
     with ThreadPoolExecutor(8) as pool:
-        jobs = list(pool.map(work, range(40)))
-    assert sorted(jobs) == list(range(1, 41))
+        keys = list(pool.map(work, range(40)))
+    assert sorted(keys) == [JobKey(n) for n in range(1, 41)]
     assert store.peak("k") == 39
-    for number, job in enumerate(jobs):
-        row = store.job(job)
+    for number, key in enumerate(keys):
+        row = store.job(key)
         assert row is not None
         assert (row.name, row.view) == (f"j{number}", {"number": number})
-        assert row.output == str(job)
-        assert len(store.events(job)) == 1
+        assert row.output == f"/out/{key}"
+        assert len(store.events(key)) == 1
+        assert store.task_counts(key.number) == {State.PENDING: 2}
