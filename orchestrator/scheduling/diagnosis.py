@@ -12,7 +12,9 @@ from orchestrator.scheduling.reasons import noun
 from orchestrator.scheduling.snapshot import DeviceKind
 from orchestrator.units import GIB, format_gib
 
-NEVER = frozenset({Reason.EXCLUDED, Reason.TOO_SMALL})
+NEVER = frozenset(
+    {Reason.EXCLUDED, Reason.WRONG_TYPE, Reason.TOO_SMALL, Reason.NODE_TOO_SMALL}
+)
 """Waiting does not cure these. A sick GPU may come back, so it is not among them."""
 
 

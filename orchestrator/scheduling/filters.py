@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from orchestrator.scheduling.available import available_if_evicted
-from orchestrator.scheduling.plan import Reason, Refusal
+from orchestrator.scheduling.gpu_type import matches
+from orchestrator.scheduling.plan import Demand, Reason, Refusal
+from orchestrator.scheduling.policy import Policy
 from orchestrator.scheduling.snapshot import Gpu, Reservation
 from orchestrator.units import MIB, format_gib, format_memory
 
@@ -28,6 +30,29 @@ class Candidate:
     needed_bytes: int
     headroom_bytes: int
     exclude: Collection[str] = ()
+    gpu_type: tuple[str, ...] = ()
+    share: bool = False
+    job: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        gpu: Gpu,
+        reservations: tuple[Reservation, ...],
+        demand: Demand,
+        policy: Policy,
+    ) -> Candidate:
+        """A GPU as a replica of this demand would find it."""
+        return cls(
+            gpu=gpu,
+            reservations=reservations,
+            needed_bytes=demand.reserve_bytes,
+            headroom_bytes=policy.headroom_bytes(gpu),
+            exclude=demand.exclude,
+            gpu_type=demand.gpu_type,
+            share=demand.share,
+            job=demand.job,
+        )
 
     @property
     def idle(self) -> tuple[Reservation, ...]:
@@ -55,6 +80,15 @@ def excluded(candidate: Candidate) -> str | None:
     return "excluded by the job" if named else None
 
 
+def wrong_type(candidate: Candidate) -> str | None:
+    """The job file asks for others under `resources.gpu_type`."""
+    gpu, wanted = candidate.gpu, candidate.gpu_type
+    if matches(wanted, gpu.model, gpu.compute):
+        return None
+    capability = f" (cc {gpu.compute // 10}.{gpu.compute % 10})" if gpu.compute else ""
+    return f"it is {gpu.model}{capability}, and the job asks for {' or '.join(wanted)}"
+
+
 def too_small(candidate: Candidate) -> str | None:
     """It could not hold the replica even if nothing else were on it."""
     usable = candidate.gpu.total_bytes - candidate.headroom_bytes
@@ -73,8 +107,13 @@ def unhealthy(candidate: Candidate) -> str | None:
 
 
 def busy(candidate: Candidate) -> str | None:
-    """A running job holds it; jobs do not share GPUs."""
+    """Running jobs hold it, and do not share it or leave too little."""
     if not candidate.busy:
+        return None
+    if candidate.job and candidate.job in {held.job for held in candidate.busy}:
+        return "it has a replica of this job"
+    shared = candidate.share and all(held.shared for held in candidate.busy)
+    if shared and candidate.available_bytes >= candidate.needed_bytes:
         return None
     return f"{_amounts(candidate)}; held by {_holders(candidate)}"
 
@@ -88,6 +127,7 @@ def foreign_use(candidate: Candidate) -> str | None:
 
 FILTERS: tuple[tuple[Reason, Filter], ...] = (
     (Reason.EXCLUDED, excluded),
+    (Reason.WRONG_TYPE, wrong_type),
     (Reason.TOO_SMALL, too_small),
     (Reason.UNHEALTHY, unhealthy),
     (Reason.BUSY, busy),
@@ -102,6 +142,11 @@ def refuse(candidate: Candidate) -> Refusal | None:
         if detail is not None:
             return refusal(candidate, reason, detail)
     return None
+
+
+def ever_fits(candidate: Candidate) -> bool:
+    """Whether it could take the replica if nothing else were on it."""
+    return not any(cure(candidate) for cure in (excluded, wrong_type, too_small))
 
 
 def refusal(candidate: Candidate, reason: Reason, detail: str) -> Refusal:

@@ -24,6 +24,18 @@ class Demand:
     """The bytes come from an earlier run, not from the model's config."""
     whole: bool = False
     """The need is not known: the bytes are a floor, a GPU is given whole."""
+    gang: int = 1
+    """GPUs of one node that a replica takes together; 0: only CPU and RAM."""
+    share: bool = False
+    """Others that share too may stand beside it on a GPU."""
+    cpu_milli: int = 0
+    """Thousandths of a core that a replica takes of its node."""
+    ram_bytes: int = 0
+    """RAM that a replica takes of its node."""
+    gpu_type: tuple[str, ...] = ()
+    """Names of GPU models, any of them, and conditions such as `cc>=8.0`."""
+    job: str = ""
+    """Two replicas of one job never stand on one GPU; empty: nobody asks."""
 
     @property
     def reserve_bytes(self) -> int:
@@ -45,11 +57,24 @@ class Placement:
     """Idle engines that must go first."""
     reclaimed_bytes: int = 0
     """What the warm engine and the evicted ones hold: it counts as free."""
+    shard: int = 0
+    """Its number among the GPUs of the replica."""
 
     @property
     def free_bytes(self) -> int:
         """Free memory as the replica finds it."""
         return self.gpu.free_bytes + self.reclaimed_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HostUse:
+    """CPU and RAM that one replica takes of one node."""
+
+    replica: int
+    node_id: str
+    node: str
+    cpu_milli: int
+    ram_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +84,8 @@ class Plan:
     demand: Demand
     placements: tuple[Placement, ...]
     reason: str
+    hosts: tuple[HostUse, ...] = ()
+    """By replica; empty if the job does not say what it takes of a node."""
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON."""
@@ -71,6 +98,7 @@ class Plan:
             demand=_demand(data["demand"]),
             placements=tuple(_placement(p) for p in data["placements"]),
             reason=data["reason"],
+            hosts=tuple(HostUse(**host) for host in data.get("hosts", ())),
         )
 
 
@@ -78,6 +106,8 @@ class Reason(StrEnum):
     """Why a GPU cannot take a replica now."""
 
     EXCLUDED = "excluded"
+    WRONG_TYPE = "wrong_type"
+    """Not one of the types that the job asks for."""
     UNHEALTHY = "unhealthy"
     TOO_SMALL = "too_small"
     """It could not hold the replica even when empty."""
@@ -85,6 +115,10 @@ class Reason(StrEnum):
     """Other jobs of ours hold it."""
     FOREIGN_USE = "foreign_use"
     """Programs that are not ours hold the memory."""
+    NODE_TOO_SMALL = "node_too_small"
+    """Its node has too little CPU or RAM, or too few such GPUs, even when idle."""
+    NODE_BUSY = "node_busy"
+    """Its node has too little CPU or RAM left, or too few such GPUs free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +167,14 @@ def gpu_from_json(data: dict[str, Any]) -> Gpu:
         "uuid": Uuid(data["uuid"]),
         "kind": DeviceKind(data["kind"]),
         "owners": tuple(Owner(**owner) for owner in data["owners"]),
+        "peers": tuple(Uuid(peer) for peer in data.get("peers", ())),
     }
     return Gpu(**{**data, **typed})
 
 
 def _demand(data: dict[str, Any]) -> Demand:
-    return Demand(**{**data, "exclude": tuple(data["exclude"])})
+    lists = {name: tuple(data.get(name, ())) for name in ("exclude", "gpu_type")}
+    return Demand(**{**data, **lists})
 
 
 def _placement(data: dict[str, Any]) -> Placement:

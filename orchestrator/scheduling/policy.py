@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
+from orchestrator.scheduling.mix import Typical
 from orchestrator.scheduling.snapshot import DeviceKind, Gpu
 from orchestrator.units import GIB
+
+
+class Scoring(StrEnum):
+    """What makes a place a good one; the formulas stand with the scores."""
+
+    PACKED_FGD = "packed_fgd"
+    """Fragmentation gradient descent, with best fit as a counterweight. Where the mix
+    of jobs is not known: best fit for a share of a GPU, worst fit for whole ones."""
+    FGD = "fgd"
+    """Fragmentation gradient descent as published."""
+    BEST_FIT = "best_fit"
+    WORST_FIT = "worst_fit"
+    RANDOM = "random"
+    """None better than another: `Policy.key` decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +35,11 @@ class Policy:
     """Of what is available, for a replica whose need is not known."""
     evict_all_idle: bool = False
     """Every idle engine goes from a chosen GPU, also where there is room for both."""
+    scoring: Scoring = Scoring.PACKED_FGD
+    mix: tuple[Typical, ...] = ()
+    """The jobs that usually come; fragmentation is measured by them."""
+    key: int | None = None
+    """Decides between equal places; `None`: the first by name does."""
 
     def headroom_bytes(self, gpu: Gpu) -> int:
         """What is left alone on this GPU; nothing on a CPU device."""

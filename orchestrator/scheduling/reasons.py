@@ -8,7 +8,7 @@ from orchestrator.scheduling.plan import Demand, Placement, Reason, Refusal
 from orchestrator.scheduling.snapshot import DeviceKind
 from orchestrator.units import format_gib
 
-_NAMED = 4
+NAMED = 4
 """GPUs that are named before the rest is counted."""
 
 
@@ -22,16 +22,21 @@ def plan_reason(
     demand: Demand,
     placements: Sequence[Placement],
     refusals: Sequence[Refusal],
-    spare: int,
+    *,
+    unnamed: int = 0,
+    spare: int = 0,
 ) -> str:
     """Why these GPUs.
 
     Args:
         demand: What one replica asks for.
         placements: The plan's, one or more.
-        refusals: The GPUs that cannot take a replica.
+        refusals: GPUs that cannot take a replica, to be named.
+        unnamed: How many more cannot.
         spare: How many more could have taken one.
     """
+    if not placements:
+        return "it needs no GPU, only CPU and RAM"
     kind = placements[0].gpu.kind
     clauses = [_choice(demand, placements)]
     if kind == DeviceKind.CPU:
@@ -40,7 +45,7 @@ def plan_reason(
         more = f"{spare} more {noun(kind, spare)} could take one"
         clauses.append(f"{more}, but the job asks for at most {demand.maximum}")
     if refusals:
-        clauses.append(f"left out: {_left_out(refusals)}")
+        clauses.append(f"left out: {_left_out(refusals, unnamed)}")
     return "; ".join(clauses)
 
 
@@ -64,19 +69,18 @@ def _free(placements: Sequence[Placement]) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-def _left_out(refusals: Sequence[Refusal]) -> str:
-    named = [f"{r.gpu.name} ({_short(r)})" for r in refusals[:_NAMED]]
-    rest = len(refusals) - len(named)
-    return ", ".join([*named, f"and {rest} more"] if rest else named)
+def _left_out(refusals: Sequence[Refusal], unnamed: int) -> str:
+    named = [f"{r.gpu.name} ({_short(r)})" for r in refusals]
+    return ", ".join([*named, f"and {unnamed} more"] if unnamed > 0 else named)
 
 
 def _short(refusal: Refusal) -> str:
     match refusal.reason:
-        case Reason.EXCLUDED | Reason.UNHEALTHY:
-            return refusal.detail
         case Reason.TOO_SMALL:
             return f"too small: {format_gib(refusal.gpu.total_bytes)} GiB"
         case Reason.BUSY:
             return "busy with another job"
         case Reason.FOREIGN_USE:
             return f"only {format_gib(refusal.available_bytes)} GiB available"
+        case _:
+            return refusal.detail

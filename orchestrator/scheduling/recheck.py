@@ -7,7 +7,8 @@ from dataclasses import replace
 from orchestrator.scheduling.available import available_without
 from orchestrator.scheduling.filters import Candidate, refusal, refuse
 from orchestrator.scheduling.plan import Demand, Placement, Plan, Reason, Refusal
-from orchestrator.scheduling.snapshot import Snapshot
+from orchestrator.scheduling.policy import DEFAULT
+from orchestrator.scheduling.snapshot import Gpu, Reservation, Snapshot
 
 
 def recheck(plan: Plan, snapshot: Snapshot) -> Refusal | None:
@@ -20,29 +21,30 @@ def recheck(plan: Plan, snapshot: Snapshot) -> Refusal | None:
         plan: What `schedule` proposed.
         snapshot: Newer than the plan, without the plan's own reservations.
     """
+    gpus = {gpu.uuid: gpu for gpu in snapshot.gpus}
+    held = snapshot.by_gpu()
     for placement in plan.placements:
-        objection = _objection(placement, plan.demand, snapshot)
+        uuid = placement.gpu.uuid
+        current = _as_now(placement, gpus.get(uuid), held.get(uuid, ()), plan.demand)
+        objection = _objection(placement, current)
         if objection is not None:
             return objection
     return None
 
 
-def _objection(
-    placement: Placement, demand: Demand, snapshot: Snapshot
-) -> Refusal | None:
-    uuid = placement.gpu.uuid
-    current = next((gpu for gpu in snapshot.gpus if gpu.uuid == uuid), None)
-    if current is None:
-        gone = replace(placement.gpu, free_bytes=0, problem="it is gone")
-        candidate = Candidate(gone, (), placement.reserve_bytes, 0)
-        return refuse(candidate)
-    candidate = Candidate(
-        gpu=current,
-        reservations=snapshot.on(uuid),
-        needed_bytes=placement.reserve_bytes,
-        headroom_bytes=0,
-        exclude=demand.exclude,
-    )
+def _as_now(
+    placement: Placement,
+    current: Gpu | None,
+    held: tuple[Reservation, ...],
+    demand: Demand,
+) -> Candidate:
+    gone = replace(placement.gpu, free_bytes=0, problem="it is gone")
+    candidate = Candidate.of(current or gone, held, demand, DEFAULT)
+    needed = placement.reserve_bytes
+    return replace(candidate, needed_bytes=needed, headroom_bytes=0)
+
+
+def _objection(placement: Placement, candidate: Candidate) -> Refusal | None:
     return (
         _warm_is_gone(candidate, placement)
         or refuse(candidate)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from orchestrator.scheduling.diagnosis import diagnose
-from orchestrator.scheduling.filters import Candidate, refuse
-from orchestrator.scheduling.offers import offer
-from orchestrator.scheduling.plan import Demand, Diagnosis, Placement, Plan, Refusal
+from orchestrator.scheduling.plan import Demand, Diagnosis, Plan
 from orchestrator.scheduling.policy import DEFAULT, Policy
-from orchestrator.scheduling.reasons import plan_reason
-from orchestrator.scheduling.scores import best_first, place
+from orchestrator.scheduling.reasons import NAMED, plan_reason
 from orchestrator.scheduling.snapshot import Snapshot
+from orchestrator.scheduling.survey import Survey
 
 
 def schedule(
@@ -27,34 +23,19 @@ def schedule(
         snapshot: The cluster.
         policy: The constants of placement.
     """
-    offers, refusals = _look(demand, snapshot, policy)
-    if len(offers) < demand.minimum:
-        return diagnose(demand, len(offers), refusals, snapshot.kind)
-    taken = best_first(offers)[: demand.maximum]
-    placements = tuple(
-        replace(placement, replica=replica)
-        for replica, placement in enumerate(sorted(taken, key=place))
+    survey = Survey.of(demand, snapshot, policy)
+    spots = survey.spots()
+    left_out = survey.left_out(spots)
+    if len(spots) < demand.minimum:
+        refusals = survey.refusals(left_out)
+        return diagnose(demand, len(spots), refusals, snapshot.kind)
+    taken = spots[: demand.maximum]
+    placements = survey.placements(taken)
+    reason = plan_reason(
+        demand,
+        placements,
+        survey.refusals(left_out[:NAMED]),
+        unnamed=len(left_out) - NAMED,
+        spare=len(spots) - len(taken),
     )
-    spare = len(offers) - len(taken)
-    return Plan(demand, placements, plan_reason(demand, placements, refusals, spare))
-
-
-def _look(
-    demand: Demand, snapshot: Snapshot, policy: Policy
-) -> tuple[list[Placement], list[Refusal]]:
-    offers: list[Placement] = []
-    refusals: list[Refusal] = []
-    for gpu in snapshot.candidates():
-        candidate = Candidate(
-            gpu=gpu,
-            reservations=snapshot.on(gpu.uuid),
-            needed_bytes=demand.reserve_bytes,
-            headroom_bytes=policy.headroom_bytes(gpu),
-            exclude=demand.exclude,
-        )
-        refusal = refuse(candidate)
-        if refusal is None:
-            offers.append(offer(candidate, demand, policy))
-        else:
-            refusals.append(refusal)
-    return offers, refusals
+    return Plan(demand, placements, reason, survey.hosts(taken))

@@ -50,11 +50,38 @@ class Gpu:
     """Percent; `None` if it does not say."""
     temperature: int | None = None
     """Degrees Celsius; `None` if it does not say."""
+    compute: int = 0
+    """CUDA compute capability in tenths, 80 for 8.0; 0 if it does not say."""
+    peers: tuple[Uuid, ...] = ()
+    """GPUs of its node that it reaches over NVLink."""
 
     @property
     def name(self) -> str:
         """`node:index`, as people write it."""
         return f"{self.node}:{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """CPU and RAM of a machine, for the jobs that say how much they take."""
+
+    node_id: str
+    node: str
+    """Its name to people."""
+    cpu_milli: int
+    """Thousandths of a core that jobs may have."""
+    ram_bytes: int
+    """RAM that jobs may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostReservation:
+    """CPU and RAM of one node promised to one job."""
+
+    node_id: str
+    holder: str
+    cpu_milli: int
+    ram_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +100,10 @@ class Reservation:
     """What is loaded: equal keys can serve the same job."""
     idle: bool = False
     """Kept alive without a job: reusable if the key fits, else evicted."""
+    shared: bool = False
+    """Others that share may stand beside it; no exclusive one ever does."""
+    job: str = ""
+    """The job it works for: no second replica of it comes to this GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +112,20 @@ class Snapshot:
 
     gpus: tuple[Gpu, ...]
     reservations: tuple[Reservation, ...] = field(default=())
+    nodes: tuple[Node, ...] = ()
+    """CPU and RAM, where they are known; a node that is not here has enough."""
+    hosts: tuple[HostReservation, ...] = ()
 
     def on(self, gpu: Uuid) -> tuple[Reservation, ...]:
-        """The reservations on one GPU."""
+        """The reservations on one GPU; `by_gpu` is the way to ask for all of them."""
         return tuple(r for r in self.reservations if r.gpu == gpu)
+
+    def by_gpu(self) -> dict[Uuid, tuple[Reservation, ...]]:
+        """The reservations of every GPU that has any."""
+        found: dict[Uuid, list[Reservation]] = {}
+        for reservation in self.reservations:
+            found.setdefault(reservation.gpu, []).append(reservation)
+        return {gpu: tuple(held) for gpu, held in found.items()}
 
     @property
     def kind(self) -> DeviceKind:

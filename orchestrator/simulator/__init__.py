@@ -1,0 +1,1 @@
+"""The placement experiment: a recorded cluster and its jobs, put to the planner."""
