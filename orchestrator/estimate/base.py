@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.errors import Code, OrchError
 from orchestrator.units import GIB, MIB, format_memory
@@ -21,11 +21,49 @@ class Estimate:
     """Tokens that one batch may hold; 0: the engine finds it out."""
     whole: bool = False
     """The need is not known: the bytes are a floor, the replica gets all there is."""
+    kv_cache_bytes: int = 0
+    logits_bytes: int = 0
+    """What logits take beyond the widest moment before them."""
+    workspace_bytes: int = 0
+    slack_bytes: int = 0
+    """What the allocator reserves beyond what is in use."""
+    measured: bool = False
+    """An earlier run's peak decided the total."""
 
     @property
     def total_bytes(self) -> int:
         """What must be set aside, or the least of it if `whole`."""
-        return self.weights_bytes + self.activation_bytes + self.context_bytes
+        return sum(amount for _, amount in self.parts())
+
+    @property
+    def running_bytes(self) -> int:
+        """All but weights and context: what comes and goes while it runs."""
+        return self.total_bytes - self.weights_bytes - self.context_bytes
+
+    def parts(self) -> tuple[tuple[str, int], ...]:
+        """The parts that make up the total, by name, in the order they are told."""
+        return (
+            ("weights", self.weights_bytes),
+            ("kv_cache", self.kv_cache_bytes),
+            ("activations", self.activation_bytes),
+            ("logits", self.logits_bytes),
+            ("context", self.context_bytes),
+            ("workspace", self.workspace_bytes),
+            ("slack", self.slack_bytes),
+        )
+
+    def with_total(self, total_bytes: int) -> Estimate:
+        """Another total: the difference is slack, then activations, then context."""
+        more = total_bytes - self.total_bytes
+        slack = self.slack_bytes + more
+        activations = self.activation_bytes + min(0, slack)
+        context = self.context_bytes + min(0, activations)
+        return replace(
+            self,
+            slack_bytes=max(0, slack),
+            activation_bytes=max(0, activations),
+            context_bytes=max(0, context),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import yaml
 
-from orchestrator.spec.job import Job
+from orchestrator.spec.job import BatchJob
 
 JOBS = Path(__file__).resolve().parents[2] / "jobs"
 LARGEST_BYTES = 1_200_000
 
 
 def test_the_demo_has_enough_clean_rows() -> None:
-    job = Job.model_validate(yaml.safe_load((JOBS / "embed.yaml").read_text()))
+    job = BatchJob.model_validate(yaml.safe_load((JOBS / "embed.yaml").read_text()))
     path = JOBS / job.input.path
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     texts = [row[job.input.text] for row in rows]

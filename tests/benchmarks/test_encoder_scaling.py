@@ -29,7 +29,7 @@ from benchmarks.encoder.process import PartError, run
 from benchmarks.encoder.suite import Options, runs
 from benchmarks.encoder.table import Measured, markdown, ratios
 from benchmarks.encoder_scaling import main
-from orchestrator.spec.job import Job
+from orchestrator.spec.job import BatchJob
 
 SEED = 5
 ROWS = 24
@@ -93,7 +93,7 @@ def test_the_centred_cosine_tells_rows_apart(folder: Path) -> None:
 
 
 def test_the_job_file_is_one(folder: Path) -> None:
-    job = Job.model_validate(job_document(work(folder), folder))
+    job = BatchJob.model_validate(job_document(work(folder), folder))
 
     assert job.resources.gpus.maximum == 2
     assert job.output.format == "parquet"

@@ -1,0 +1,1 @@
+"""Memory of models as estimated and as it is."""
