@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -34,6 +34,7 @@ class EngineSpec:
         code: Python files beside the job file, by relative path.
         folder: The job file's folder; local model paths start there.
         seed: Seeds what is random.
+        env: The job's environment, for the user's module.
     """
 
     name: str
@@ -47,6 +48,7 @@ class EngineSpec:
     code: Mapping[str, bytes]
     folder: str
     seed: int = 0
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Batch(Protocol):

@@ -11,10 +11,19 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import send_handle
 from pathlib import Path
 
 from orchestrator.engines.base import Batch, Loaded
-from orchestrator.engines.messages import FromEngine, Hello, Load, Output, Run, Stop
+from orchestrator.engines.messages import (
+    Begin,
+    FromEngine,
+    Hello,
+    Load,
+    Output,
+    Run,
+    Stop,
+)
 from orchestrator.errors import Code, Fault, OrchError
 
 
@@ -42,6 +51,16 @@ class EngineLink:
         self.pid = 0
         self.gone = threading.Event()
 
+    def begin(self, output: int) -> None:
+        """Have the process write to this file or pipe, from what is sent next on.
+
+        May come before `load`; the caller keeps its own descriptor.
+        """
+        # A dead process is noticed by whoever waits for its answer.
+        with self._sending, suppress(OSError):
+            self._conn.send(Begin())
+            send_handle(self._conn, output, self.pid)
+
     def load(self, load: Load) -> Loaded:
         """Load the model; blocks until it stands on its GPU.
 
@@ -52,7 +71,8 @@ class EngineLink:
             hello = self._conn.recv()
             assert isinstance(hello, Hello)
             self.pid = hello.pid
-            self._conn.send(load)
+            with self._sending:
+                self._conn.send(load)
             answer: FromEngine = self._conn.recv()
         except (EOFError, OSError) as error:
             self.gone.set()

@@ -11,8 +11,26 @@ from orchestrator.errors import Code, Fault
 
 
 @dataclass(frozen=True, slots=True)
+class Begin:
+    """Write to another log from here on: another job's rows follow.
+
+    Attributes:
+        output: The descriptor to write to. It travels right behind the message, and
+            has its number only in the engine's process.
+    """
+
+    output: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
-    """Load the model; answered by `Loaded` or `Fault`."""
+    """Load the model; answered by `Loaded` or `Fault`.
+
+    Attributes:
+        spec: What to load.
+        environment: Set over the process's own before anything is imported.
+        log: Where people find what it writes.
+    """
 
     spec: EngineSpec
     environment: dict[str, str]
@@ -70,5 +88,5 @@ class Stop:
     reason: str = field(default="")
 
 
-ToEngine: TypeAlias = Load | Run | Stop
+ToEngine: TypeAlias = Begin | Load | Run | Stop
 FromEngine: TypeAlias = Hello | Loaded | Fault | Output

@@ -8,6 +8,7 @@ socket, so that a large one holds nobody up.
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import queue
@@ -16,13 +17,21 @@ import threading
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
+from multiprocessing.reduction import recv_handle
 
 from orchestrator.engines import cuda
 from orchestrator.engines.assemble import Assembly, without_columns
 from orchestrator.engines.base import Batch, Columns, Executor
 from orchestrator.engines.executors import executor_for
-from orchestrator.engines.messages import Hello, Load, Output, Run, Stop, ToEngine
+from orchestrator.engines.messages import (
+    Begin,
+    Hello,
+    Load,
+    Output,
+    Run,
+    Stop,
+    ToEngine,
+)
 from orchestrator.engines.rescue import rescue
 from orchestrator.errors import Code, Fault, OrchError
 
@@ -35,7 +44,8 @@ def serve(conn: Connection) -> None:
     conn.send(Hello(os.getpid()))
     inbox: queue.SimpleQueue[ToEngine] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(conn, inbox), daemon=True).start()
-    first = inbox.get()
+    while isinstance(first := inbox.get(), Begin):
+        _redirect(first.output)
     if not isinstance(first, Load):
         return
     executor = _load(conn, first)
@@ -47,6 +57,8 @@ def _read(conn: Connection, inbox: queue.SimpleQueue[ToEngine]) -> None:
     while True:
         try:
             message: ToEngine = conn.recv()
+            if isinstance(message, Begin):
+                message = Begin(recv_handle(conn))
         except (EOFError, OSError):
             # The replica is gone: nobody wants the results, the GPU must be free.
             os._exit(0)
@@ -55,7 +67,6 @@ def _read(conn: Connection, inbox: queue.SimpleQueue[ToEngine]) -> None:
 
 
 def _load(conn: Connection, load: Load) -> Executor | None:
-    _redirect(load.log)
     os.environ.update(load.environment)
     try:
         executor = executor_for(load.spec)
@@ -79,12 +90,16 @@ def _load_fault(error: Exception, log: str) -> Fault:
     )
 
 
-def _redirect(log: str) -> None:
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
-        os.dup2(file, stream)
-    os.close(file)
+def _redirect(output: int) -> None:
+    # What was printed so far belongs to the job before.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    os.close(output)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Into a pipe it would come in blocks, long after it was printed.
+        sys.stdout.reconfigure(line_buffering=True)
 
 
 class _Pipeline:
@@ -108,6 +123,8 @@ class _Pipeline:
         while True:
             message = inbox.get()
             match message:
+                case Begin():
+                    _redirect(message.output)
                 case Run():
                     self._launch_chunk(message)
                 case Stop():

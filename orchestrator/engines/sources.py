@@ -79,6 +79,12 @@ def resolve_model(model: Model, folder: Path) -> ModelSource:
     return _on_hub(model, name)
 
 
+def is_on_hub(name: str, folder: Path) -> bool:
+    """Whether a model's id means the hub: no package and no folder."""
+    local = name.startswith((_PACKAGE, ".", "/", "~"))
+    return not local and not (folder / name).is_dir()
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """A model folder's config.json.
 

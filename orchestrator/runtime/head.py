@@ -178,7 +178,9 @@ def start_worker(folder: Path, token: Path, address: str, ip: str) -> Head:
     ]
     log = folder / "logs" / "ray-worker.log"
     log.unlink(missing_ok=True)
-    process = spawn(command, log, ray_environment(token))
+    # The node's agent keeps the files of its jobs there.
+    extra = {**ray_environment(token), "ORCH_STATE_DIR": str(folder)}
+    process = spawn(command, log, extra)
     wait_for_text(process, log, "Ray runtime started", log)
     created = psutil.Process(process.pid).create_time()
     worker = Head(process.pid, created, address, "", "")

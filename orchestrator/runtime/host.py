@@ -12,7 +12,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.errors import Code, OrchError
-from orchestrator.runtime.cluster import NAMESPACE
+from orchestrator.runtime.node_agents import NAMESPACE
 from orchestrator.runtime.translate import translated
 
 CONTROLLER = "orch:controller"

@@ -24,7 +24,10 @@ from orchestrator.engines.link import EngineLink
 from orchestrator.engines.messages import Load, Output
 from orchestrator.engines.registry import preparer_for
 from orchestrator.errors import Code, OrchError
+from orchestrator.runtime.commands.log_writer import READ_BYTES, LogWriter, open_pipe
 
+LAST_WORDS_S = 2.0
+"""How long what a dead engine has still written may take to its log."""
 MAX_CHUNKS = 18
 """Chunks that may be in one replica at a time: the job file's limit, and two calls."""
 
@@ -51,14 +54,27 @@ class ChunkResult:
 class Replica:
     """One copy of the model on one GPU."""
 
-    def __init__(self, name: str, log: str) -> None:
-        self._name = name
-        self._log = log
+    def __init__(self, name: str, state: str) -> None:
+        """Use the state folder of the replica's node for its logs."""
+        self._state = Path(state)
+        self._log = self._state / "logs" / f"{name.replace(':', '-')}.log"
+        self._redact: tuple[str, ...] = ()
         self._preparing = threading.Lock()
+        self._output: threading.Thread | None = None
         self._link: EngineLink | None = None
         self._spec: EngineSpec | None = None
         self._preparer: Preparer | None = None
         self._budget = 0
+
+    @ray.method
+    def begin(self, log: str, redact: tuple[str, ...]) -> None:
+        """Write into this log, of the node's state folder, from here on.
+
+        Comes before the rows of the job that it belongs to, and before `load`.
+        """
+        self._log, self._redact = self._state / log, redact
+        if self._link is not None:
+            self._begin(self._link)
 
     @ray.method
     def load(self, zygote: str, spec: EngineSpec) -> Loaded:
@@ -75,7 +91,8 @@ class Replica:
             raise OrchError.of(
                 Code.GPU_LOST, f"the node's zygote does not answer: {error}"
             ) from error
-        loaded = self._link.load(Load(spec, self._environment(spec), self._log))
+        self._begin(self._link)
+        loaded = self._link.load(Load(spec, self._environment(spec), str(self._log)))
         self._spec = spec
         self._set_budget(loaded.budget)
         return loaded
@@ -102,14 +119,29 @@ class Replica:
 
     @ray.method
     def wait_gone(self, timeout_s: float) -> bool:
-        """Whether the engine's process ended within this time."""
-        return self._link is None or self._link.gone.wait(timeout_s)
+        """Whether the engine's process ended within this time, its log written."""
+        if self._link is None:
+            return True
+        gone = self._link.gone.wait(timeout_s)
+        if gone and self._output is not None:
+            self._output.join(LAST_WORDS_S)
+        return gone
 
     @ray.method
     def stop(self) -> None:
         """End the engine's process, so that the GPU's memory comes back."""
         if self._link is not None:
             self._link.stop()
+
+    def _begin(self, link: EngineLink) -> None:
+        read, write = open_pipe()
+        link.begin(write)
+        os.close(write)
+        # Here, not in the engine: its last words outlive it.
+        self._output = threading.Thread(
+            target=_keep_log, args=(read, self._log, self._redact), daemon=True
+        )
+        self._output.start()
 
     def _start(
         self, chunk: Chunk, fields: tuple[str, ...], id_field: str | None
@@ -151,12 +183,24 @@ class Replica:
         threads = str(spec.cores)
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         return {
-            "CUDA_VISIBLE_DEVICES": visible,
-            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
             "OMP_NUM_THREADS": threads,
             "RAYON_NUM_THREADS": threads,
             "TOKENIZERS_PARALLELISM": "true",
+            **spec.env,
+            "CUDA_VISIBLE_DEVICES": visible,
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         }
+
+
+def _keep_log(output: int, log: Path, redact: tuple[str, ...]) -> None:
+    """Write what comes out of the pipe to its end."""
+    try:
+        writer = LogWriter(log, redact)
+        while data := os.read(output, READ_BYTES):
+            writer.write(data)
+        writer.close()
+    finally:
+        os.close(output)
 
 
 ReplicaActor = ray.remote(Replica)

@@ -15,7 +15,7 @@ from orchestrator.data.manifest import Manifest
 from orchestrator.data.merge import FAILED, MergeSummary
 from orchestrator.data.source import Source, fingerprint, stamp
 from orchestrator.errors import Code, Fault
-from orchestrator.spec.job import Job
+from orchestrator.spec.job import BatchJob
 from orchestrator.version import VERSION
 
 
@@ -40,7 +40,7 @@ class RunnerJob:
     id: int
     run: str
     name: str
-    job: Job
+    job: BatchJob
     folder: str
     output: str
     fields: tuple[str, ...]

@@ -48,6 +48,9 @@ def log(tmp_path: Path) -> Path:
 
 
 def load(link: EngineLink, spec: EngineSpec, log: Path) -> EngineSpec:
+    log.parent.mkdir(exist_ok=True)
+    with log.open("ab") as file:
+        link.begin(file.fileno())
     link.load(Load(spec, {"ORCH_TEST": "here", "OMP_NUM_THREADS": "1"}, str(log)))
     return spec
 
