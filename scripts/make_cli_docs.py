@@ -20,6 +20,11 @@ INTRODUCTION = """\
 Made by `python scripts/make_cli_docs.py` from `--help`. Data goes to stdout, talk to
 stderr; `--json` prints one JSON document and nothing else. The exit codes are listed in
 [errors.md](errors.md).
+
+Each document is `{"schema": "orch.COMMAND/v1", "data": ...}`, or
+`{"schema": "orch.error/v1", "error": ...}`; its JSON Schema is in the package, in
+[orchestrator/render/schemas](../orchestrator/render/schemas). `orch status -w --json`
+and `orch logs -f --json` print one document a line. Keys may be added, never changed.
 """
 
 

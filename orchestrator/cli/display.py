@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from orchestrator.client.views import JobView
-from orchestrator.render.bar import Bar
 from orchestrator.render.story import Story
 from orchestrator.render.talk import Talk
+
+if TYPE_CHECKING:
+    from orchestrator.render.bar import Bar
 
 
 class Display:
@@ -38,6 +40,8 @@ class Display:
     def resume(self) -> None:
         """Bring the bar back."""
         if self._talk.moves:
+            from orchestrator.render.bar import Bar
+
             self._bar = self._stack.enter_context(Bar(self._talk.console))
 
     def pause(self) -> None:

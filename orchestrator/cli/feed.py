@@ -1,18 +1,20 @@
-"""What happens while a job is followed, in one queue: its views, and signals."""
+"""What happens while jobs are followed, in one queue: views, logs, and signals."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TypeAlias
 
-from orchestrator.client.client import Client
+from orchestrator.client.client import Client, Key
+from orchestrator.client.logs import FROM_THE_START, Piece, Start, read_log
 from orchestrator.client.views import JobView
+from orchestrator.errors import Code, OrchError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +24,36 @@ class Signalled:
     number: int
 
 
-Event: TypeAlias = "JobView | Signalled"
+@dataclass(frozen=True, slots=True)
+class LogOver:
+    """A log that was followed has come to its end, or there is none."""
+
+    rank: int
+
+
+Event: TypeAlias = "JobView | Piece | LogOver | Signalled"
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Feed:
-    """Follows one job on a thread, so that the main one is free to listen."""
+    """Follows on threads, so that the main one is free to listen."""
 
-    def __init__(self, client: Client, job_id: int) -> None:
-        self._thread = threading.Thread(
-            target=self._watch, args=(client, job_id), daemon=True
-        )
+    def __init__(self, client: Client) -> None:
+        self._client = client
         # SimpleQueue.put may be called from a signal handler; Queue.put may not.
         self._events: SimpleQueue[Event | Exception] = SimpleQueue()
 
-    def start(self) -> None:
-        """Begin to follow."""
-        self._thread.start()
+    def follow(self, key: Key) -> None:
+        """Views of a job from now on are events, to its end."""
+        self._start(self._client.watch(key))
+
+    def follow_log(
+        self, key: Key, rank: int, attempt: int, start: Start = FROM_THE_START
+    ) -> None:
+        """Pieces of a log are events, then `LogOver`."""
+        pieces = read_log(self._client, key, rank, attempt, start, follow=True)
+        self._start(_with_end(pieces, rank))
 
     def next(self, timeout_s: float) -> Event | None:
         """The next event; `None` if there is none within `timeout_s`.
@@ -69,9 +83,22 @@ class Feed:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _watch(self, client: Client, job_id: int) -> None:
+    def _start(self, events: Iterable[Event]) -> None:
+        threading.Thread(target=self._put_all, args=(events,), daemon=True).start()
+
+    def _put_all(self, events: Iterable[Event]) -> None:
         try:
-            for view in client.watch(job_id):
-                self._events.put(view)
+            for event in events:
+                self._events.put(event)
         except Exception as error:  # noqa: BLE001  it is raised again by `next`
             self._events.put(error)
+
+
+def _with_end(pieces: Iterable[Piece], rank: int) -> Iterator[Event]:
+    try:
+        yield from pieces
+    except OrchError as error:
+        # It ended before it had a log.
+        if error.fault.code is not Code.NO_SUCH_JOB:
+            raise
+    yield LogOver(rank)

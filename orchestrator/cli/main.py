@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli.edge import guarded
+from orchestrator.cli.globals import moved_behind
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Jobs": {
         "submit": "Run a job file, and follow it to its results.",
         "plan": "Say what would happen to a job file, and why.",
         "status": "List jobs, or show one in detail.",
-        "results": "Show where a job's results are, or print them.",
+        "explain": "Say why a job waits, runs where it runs, or failed.",
+        "logs": "Print a job's logs, or follow them.",
         "wait": "Block until a job is done; exit code = outcome.",
+        "results": "Show where a job's results are, or print them.",
         "cancel": "Stop a job; finished rows are kept.",
+        "retry": "Run a job once more; finished rows are kept.",
+        "history": "Say who used how many GPU-hours.",
     },
     "Cluster": {
         "gpus": "Show every GPU: memory, promises, who holds it.",
         "up": "Start Ray and the controller.",
         "down": "Stop the controller and the Ray it started.",
     },
+    "Job files": {
+        "init": "Write a job file to begin with.",
+        "validate": "Check job files, and tell all mistakes at once.",
+        "schema": "Print the JSON Schema of the job file, for editors.",
+    },
     "Other": {
+        "simulate": "Put a recorded cluster to the planner; count what stays free.",
+        "completion": "Print the script that makes a shell complete orch.",
         "version": "Print the versions of orch and what it stands on.",
     },
 }
@@ -59,10 +77,27 @@ class LazyGroup(click.Group):
             click.UsageError: There is none; the nearest names are given.
         """
         near = get_close_matches(args[0], _HELP, n=2)
-        if args[0] in _HELP or args[0].startswith("-"):
+        # Resilient: a shell asks what could stand here.
+        known = args[0] in _HELP or args[0].startswith("-")
+        if known or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        """The commands and options that begin so; none of them is imported."""
+        from click.shell_completion import CompletionItem
+
+        return [
+            *(
+                CompletionItem(name, help=line)
+                for name, line in _HELP.items()
+                if name.startswith(incomplete)
+            ),
+            *click.Command.shell_complete(self, ctx, incomplete),
+        ]
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
@@ -95,7 +130,8 @@ Examples:
   orch gpus                       what the GPUs are doing
 
 `orch COMMAND -h` explains a command. A job is named by its id, by the beginning
-of its name, by `last` (or @), or @~1 for the one before.""",
+of its name, by `last` (or @), or @~1 for the one before; 42.3 is a task of an array,
+42#2 a second attempt. --json, -q, -v, --color and --no-color go with every command.""",
 )
 @click.option(
     "--version",
@@ -114,7 +150,8 @@ def cli(ctx: click.Context) -> None:
 
 def run(args: Sequence[str]) -> int:
     """Run one command line; its exit code. Every error ends here."""
-    return guarded(args, lambda: _invoke(args))
+    moved = moved_behind(args)
+    return guarded(moved, lambda: _invoke(moved))
 
 
 def _invoke(args: Sequence[str]) -> int:
@@ -123,5 +160,11 @@ def _invoke(args: Sequence[str]) -> int:
 
 
 def main() -> None:
-    """The console script."""
+    """The console script; also what a shell calls to complete a command line."""
+    if asked := os.environ.get("_ORCH_COMPLETE"):
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(cli, {}, "orch", "_ORCH_COMPLETE", asked))
+    # It lives for a moment: collecting garbage is a sixth of its imports' time.
+    gc.set_threshold(100_000, 50, 50)
     sys.exit(run(sys.argv[1:]))

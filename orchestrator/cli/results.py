@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import click
 
 from orchestrator.cli.session import Session, with_session
 from orchestrator.client.client import Client
+from orchestrator.client.results import (
+    FAILED,
+    MANIFEST,
+    partial_rows,
+    result_rows,
+    results_path,
+)
 from orchestrator.client.select import select
 from orchestrator.client.views import JobView
 from orchestrator.errors import Code, OrchError
-from orchestrator.render.results import FAILED, MANIFEST, results_lines
+from orchestrator.render.results import results_lines
 
 
 @click.command(
@@ -23,6 +31,7 @@ from orchestrator.render.results import FAILED, MANIFEST, results_lines
 Examples:
   orch results 42
   orch results last --head 3
+  orch results 42 --partial | wc -l      while it runs
   cp "$(orch results 42 --path)" .""",
 )
 @click.argument("selector", metavar="JOB")
@@ -30,77 +39,59 @@ Examples:
     "--head", type=click.IntRange(min=0), metavar="N", help="Print the first N rows."
 )
 @click.option("--failed", is_flag=True, help="Print the rows that failed, and why.")
+@click.option("--partial", is_flag=True, help="Print the rows that are done so far.")
 @click.option(
     "--path", "only_path", is_flag=True, help="Print only the path of the results."
 )
 @with_session
-def command(
+def command(  # noqa: PLR0913, RUF100
     session: Session,
     *,
     selector: str,
     head: int | None,
     failed: bool,
+    partial: bool,
     only_path: bool,
 ) -> int:
-    """Show where a job's results are, or print them."""
+    """Show where a job's results are, or print them, in the order of the input."""
     with Client.connect(session.folder) as client:
         job = select(client, selector)
+    if not job.output and not session.as_json:
+        raise _no_rows(job)
+    rows = _rows(job, head, failed=failed, partial=partial)
     if session.as_json:
-        session.answer("results", _document(job))
-    elif failed:
-        session.write_all(islice(_failed_rows(job), head))
-    elif head is not None:
-        session.write_all(islice(_rows(_results(job)), head))
+        found = None if rows is None else [json.loads(row) for row in rows]
+        session.answer("results", {**_document(job), "rows": found})
+    elif rows is not None:
+        session.write_all(rows)
     elif only_path or session.quiet:
-        session.write(str(_results(job)))
+        session.write(str(results_path(job)))
     else:
         session.write_all(results_lines(job))
     return 0
 
 
-def _document(job: JobView) -> dict[str, object]:
-    folder = Path(job.output)
-    manifest = folder / MANIFEST
-    return {
-        "job": job.document,
-        "results": job.results,
-        "failed": str(folder / FAILED) if (folder / FAILED).is_file() else None,
-        "manifest": json.loads(manifest.read_text("utf-8"))
-        if manifest.is_file()
-        else None,
-    }
+def _rows(
+    job: JobView, head: int | None, *, failed: bool, partial: bool
+) -> Iterator[str] | None:
+    """The rows that are asked for as JSON Lines; `None` if none are."""
+    if failed:
+        path = Path(job.output) / FAILED
+        return islice(_lines(path) if path.is_file() else iter(()), head)
+    if partial:
+        return islice(_dumped(partial_rows(job)), head)
+    return None if head is None else islice(_whole(job), head)
 
 
-def _results(job: JobView) -> Path:
-    if job.results is None:
-        raise OrchError.of(
-            Code.WRONG_STATE,
-            f"job {job.id} is {job.state} and has no results file",
-            fix=f"orch {'status' if job.state.final else 'wait'} {job.id}",
-        )
-    return _there(Path(job.results))
+def _whole(job: JobView) -> Iterator[str]:
+    path = results_path(job)
+    # A line that is there is passed on as it is: no number changes its digits.
+    return _dumped(result_rows(job)) if path.suffix == ".parquet" else _lines(path)
 
 
-def _there(path: Path) -> Path:
-    if not path.is_file():
-        raise OrchError.of(
-            Code.FILE_NOT_FOUND,
-            f"{path} is not there",
-            facts=("it was written where the controller runs",),
-            fix="ask on that machine, or see whether it was moved",
-        )
-    return path
-
-
-def _failed_rows(job: JobView) -> Iterator[str]:
-    path = Path(job.output) / FAILED
-    return _rows(path) if path.is_file() else iter(())
-
-
-def _rows(path: Path) -> Iterator[str]:
-    if path.suffix == ".parquet":
-        return _parquet_rows(path)
-    return _lines(path)
+def _dumped(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        yield json.dumps(row, ensure_ascii=False, default=str)
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -109,10 +100,23 @@ def _lines(path: Path) -> Iterator[str]:
             yield line.rstrip("\n")
 
 
-def _parquet_rows(path: Path) -> Iterator[str]:
-    import pyarrow.parquet as pq
+def _document(job: JobView) -> dict[str, object]:
+    folder = Path(job.output)
+    manifest, failed = folder / MANIFEST, folder / FAILED
+    there = bool(job.output)
+    return {
+        "job": job.document,
+        "results": job.results,
+        "failed": str(failed) if there and failed.is_file() else None,
+        "manifest": json.loads(manifest.read_text("utf-8"))
+        if there and manifest.is_file()
+        else None,
+    }
 
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=256):
-            for row in batch.to_pylist():
-                yield json.dumps(row, ensure_ascii=False, default=str)
+
+def _no_rows(job: JobView) -> OrchError:
+    return OrchError.of(
+        Code.WRONG_STATE,
+        f"{job.label.lower()} is a {job.kind} and has no rows",
+        fix=f"orch logs {job.key}   what it wrote",
+    )

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import click
 
-from orchestrator.cli.attach import attach
-from orchestrator.cli.jobfile import headline, overrides_of, read_job, request_of
+from orchestrator.cli.flags import job_flags, overrides
+from orchestrator.cli.jobfile import headline, read_jobs
+from orchestrator.cli.params import ZeroDuration
 from orchestrator.cli.session import Session, with_session
+from orchestrator.client.client import Client
 from orchestrator.client.start import connect_or_start
+from orchestrator.client.submission import submit_all
+from orchestrator.client.views import JobView
 from orchestrator.render.paths import short_path
+from orchestrator.render.words import shortened
+from orchestrator.spec.load import LoadedJob
+
+COMMAND_CELLS = 60
 
 
 @click.command(
@@ -17,44 +28,78 @@ from orchestrator.render.paths import short_path
 Examples:
   orch submit jobs/embed.yaml
   orch submit -d jobs/embed.yaml --set resources.gpus=1
+  orch submit sweep.yaml --array 0-31%4 --after 41:any
   generate-job | orch submit - -o ./vectors""",
 )
-@click.argument("file")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("-d", "--detach", is_flag=True, help="Print the id and return.")
+@job_flags
 @click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Change one field of the job file; may be repeated.",
+    "--wait-start",
+    type=ZeroDuration(),
+    metavar="TIME",
+    help="Wait at most so long for a place; 0: start now or exit with 4.",
 )
-@click.option("-n", "--name", help="The job's name.")
-@click.option("-o", "--output", metavar="DIR", help="Where the results go.")
+@click.option(
+    "--on-interrupt",
+    type=click.Choice(["detach", "cancel"]),
+    default="detach",
+    help="What the first Ctrl-C does.",
+)
 @with_session
 def command(
     session: Session,
+    /,
     *,
-    file: str,
+    files: tuple[str, ...],
     detach: bool,
-    settings: tuple[str, ...],
-    name: str | None,
-    output: str | None,
+    wait_start: float | None,
+    on_interrupt: str,
+    **flags: Any,  # noqa: ANN401
 ) -> int:
-    """Run a job file (or - for stdin), and follow it to its results.
+    """Run job files (or - for stdin), and follow a single job to its end.
 
-    The file is checked first; then the job is queued, and a controller is started
-    if there is none. Ctrl-C detaches and the job goes on; twice cancels it. The
-    exit code is the job's outcome; the path of the results goes to stdout.
+    The files are checked first, all of them; then the jobs are queued, and a
+    controller is started if there is none. Ctrl-C detaches and the job goes on; twice
+    cancels it. The exit code is the job's outcome. The path of the results goes to
+    stdout; of a command, its output does. Of several jobs the ids are printed.
     """
-    loaded = read_job(file, overrides_of(settings, name, output))
-    request = request_of(loaded)
+    jobs = read_jobs(files, overrides(flags))
     with connect_or_start(session.folder, session.progress) as client:
-        job = client.submit(request)
-        if detach and session.as_json:
-            session.answer("submit", {"job": job.document})
-        elif detach:
+        if detach or len(jobs) > 1:
+            return _queue(session, client, jobs, wait_start)
+        (job,) = submit_all(client, jobs, wait_start_s=wait_start)
+        session.talk.say(_headline(jobs[0], job))
+        # What moves, and rich with it, is needed only from here on.
+        from orchestrator.cli.attach import attach
+
+        return attach(session, client, job, cancels=on_interrupt == "cancel")
+
+
+def _queue(
+    session: Session,
+    client: Client,
+    jobs: Sequence[LoadedJob],
+    wait_start_s: float | None,
+) -> int:
+    queued: list[JobView] = []
+    for job in submit_all(client, jobs, wait_start_s=wait_start_s):
+        queued.append(job)
+        # At once: what is queued has been said, whatever the next one meets.
+        if not session.as_json:
             session.write(str(job.id))
-        if detach:
-            return 0
-        session.talk.say(headline(loaded, short_path(job.output)))
-        return attach(session, client, job)
+    if session.as_json:
+        documents = [job.document for job in queued]
+        session.answer("submit", {"job": documents[0], "jobs": documents})
+    elif session.talk.moves:
+        session.talk.say(
+            f"  orch wait {' '.join(str(job.id) for job in queued)}", "dim"
+        )
+    return 0
+
+
+def _headline(loaded: LoadedJob, job: JobView) -> str:
+    if job.command is None:
+        return headline(loaded, short_path(job.output))
+    what = shortened(job.command.run, COMMAND_CELLS)
+    return "  ".join((str(loaded.path), job.kind, what))

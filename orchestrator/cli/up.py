@@ -6,8 +6,8 @@ import click
 
 from orchestrator.cli.session import Session, with_session
 from orchestrator.client.client import Client
+from orchestrator.client.fleet_views import Health
 from orchestrator.client.start import connect_or_start
-from orchestrator.client.views import Health
 from orchestrator.render.table import pairs
 
 

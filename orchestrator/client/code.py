@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from orchestrator.client.ignore import Ignore, ignore_rules
+from orchestrator.client.tree import unreadable
 from orchestrator.errors import Code, OrchError
 from orchestrator.units import MIB, format_memory
 
@@ -18,34 +20,41 @@ def snapshot_code(folder: Path, *, limit_bytes: int = LIMIT_BYTES) -> dict[str, 
     """The Python files beside a job file and in the packages below it.
 
     A package is a folder with an `__init__.py`; hidden folders, virtual
-    environments and caches are left out.
+    environments and caches are left out, and so is what `.gitignore` and
+    `.orchignore` leave out.
 
     Returns:
         The files' content in base64, by path relative to `folder`.
 
     Raises:
-        OrchError: E203, together they are too large.
+        OrchError: E203, together they are too large; E204, one cannot be read.
     """
-    files = sorted(_sources(folder))
+    folder = folder.resolve()
+    files = sorted(_sources(folder, ignore_rules(folder)))
     sizes = {path: path.stat().st_size for path in files}
     total = sum(sizes.values())
     if total > limit_bytes:
         raise _too_large(folder, sizes, limit_bytes)
-    return {
-        path.relative_to(folder).as_posix(): base64.b64encode(
-            path.read_bytes()
-        ).decode()
-        for path in files
-    }
+    return {path.relative_to(folder).as_posix(): _encoded(path) for path in files}
 
 
-def _sources(folder: Path) -> Iterator[Path]:
+def _encoded(path: Path) -> str:
+    try:
+        return base64.b64encode(path.read_bytes()).decode()
+    except OSError as error:
+        raise unreadable(path, error, "model.entry") from error
+
+
+def _sources(folder: Path, ignore: Ignore) -> Iterator[Path]:
     for entry in os.scandir(folder):
         path = Path(entry.path)
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if ignore.leaves_out(os.fsencode(entry.name), folder=is_folder):
+            continue
         if entry.is_file() and path.suffix == ".py":
             yield path
-        elif entry.is_dir(follow_symlinks=False) and _is_package(path):
-            yield from _sources(path)
+        elif is_folder and _is_package(path):
+            yield from _sources(path, ignore.inside(path))
 
 
 def _is_package(path: Path) -> bool:

@@ -1,80 +1,59 @@
-"""What the controller shows of itself: jobs, progress, GPUs."""
+"""A job as the controller shows it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from orchestrator.client.known import instant, known
+from orchestrator.client.parts import (
+    AttemptView,
+    CommandView,
+    Progress,
+    ReplicaView,
+    Returned,
+    TaskCounts,
+    Waiting,
+)
 from orchestrator.errors import (
     EXIT_CANCELLED,
     EXIT_JOB_FAILED,
+    EXIT_LOST,
     EXIT_NOT_FINISHED,
+    EXIT_NOT_NOW,
     EXIT_OK,
+    EXIT_TIME_LIMIT,
     Fault,
 )
-from orchestrator.lifecycle.states import ReplicaState, State
-from orchestrator.scheduling.plan import Diagnosis, Plan, gpu_from_json
-from orchestrator.scheduling.snapshot import Gpu, Reservation, Uuid
+from orchestrator.lifecycle.key import JobKey
+from orchestrator.lifecycle.states import State
+from orchestrator.scheduling.plan import Diagnosis, Plan
 
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a job is.
-
-    Attributes:
-        phase: `queued`, `loading`, `running`, `merging` or `done`.
-        rows_total: Rows of the input; `None` until it is known.
-        rows_done: Rows that are through, failed and reused ones included.
-        rows_failed: Of these, the ones in failed.jsonl.
-        rows_reused: Of these, the ones an earlier run had finished.
-        rows_per_second: The present rate.
-        eta_seconds: Time that is left; `None` if it cannot be told.
-        first_result_seconds: From start to the first result; `None` before it.
-    """
-
-    phase: str = "queued"
-    rows_total: int | None = None
-    rows_done: int = 0
-    rows_failed: int = 0
-    rows_reused: int = 0
-    rows_per_second: float = 0.0
-    eta_seconds: float | None = None
-    first_result_seconds: float | None = None
-
-    @property
-    def rows_ok(self) -> int:
-        """Rows that have a result."""
-        return self.rows_done - self.rows_failed
-
-    @property
-    def rows_left(self) -> int | None:
-        """Rows that are not through; `None` while the total is not known."""
-        return None if self.rows_total is None else self.rows_total - self.rows_done
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicaView:
-    """One replica of a job.
-
-    Attributes:
-        replica: Its number.
-        gpu: `node:index`.
-        state: Where it stands.
-        warm: It took over an engine that was loaded already.
-        detail: One clause for people, or empty.
-    """
-
-    replica: int
-    gpu: str
-    state: ReplicaState
-    warm: bool = False
-    detail: str = ""
+QUEUE_TIMEOUT = "queue_timeout"
+_EXIT_CODES = {
+    State.SUCCEEDED: EXIT_OK,
+    State.CANCELLED: EXIT_CANCELLED,
+    State.TIMEOUT: EXIT_TIME_LIMIT,
+    State.LOST: EXIT_LOST,
+    State.SKIPPED: EXIT_JOB_FAILED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as the controller shows it. `document` is the JSON it came as."""
+    """A job, a task of one, or an array; `document` is the JSON it came as.
+
+    Attributes:
+        key: `42`, or `42.3` for a task.
+        position: Its place in the queue from 1, while it waits.
+        after: For each job it waits for: its id and `ok`, `any` or `fail`.
+        tasks: How its tasks stand; `None` for what is no array.
+        command: `None` for other kinds.
+        attempts: The ones before the present one.
+        returned: Memory that was seen free at the end.
+        logs: The folder of its logs, on the controller's machine; may be empty.
+    """
 
     id: int
     name: str
@@ -93,11 +72,28 @@ class JobView:
     results: str | None
     faults: tuple[Fault, ...]
     notices: tuple[str, ...]
+    key: JobKey
+    priority: int
+    attempt: int
+    cause: str
+    waiting: tuple[Waiting, ...]
+    position: int | None
+    after: tuple[tuple[int, str], ...]
+    not_before: datetime | None
+    tasks: TaskCounts | None
+    command: CommandView | None
+    attempts: tuple[AttemptView, ...]
+    returned: tuple[Returned, ...]
+    logs: str
     document: dict[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> JobView:
-        """A job from the controller's JSON; keys it does not know are left out."""
+        """A job from the controller's JSON.
+
+        Keys it does not know are left out; what an older controller does not send
+        has its plain meaning: no task, the first attempt, nothing to wait for.
+        """
         return cls(
             id=data["id"],
             name=data["name"],
@@ -105,34 +101,28 @@ class JobView:
             state=State(data["state"]),
             version=data["version"],
             model=data["model"],
-            created_at=datetime.fromisoformat(data["created_at"]),
-            started_at=_instant(data["started_at"]),
-            finished_at=_instant(data["finished_at"]),
-            plan=None if data["plan"] is None else Plan.from_json(data["plan"]),
-            diagnosis=_diagnosis(data["diagnosis"]),
-            progress=Progress(**_known(Progress, data["progress"])),
-            replicas=tuple(
-                _replica(_known(ReplicaView, replica)) for replica in data["replicas"]
-            ),
+            progress=Progress(**known(Progress, data["progress"])),
+            replicas=tuple(map(ReplicaView.from_json, data["replicas"])),
             output=data["output"],
             results=data["results"],
-            faults=tuple(Fault.from_json(fault) for fault in data["faults"]),
+            faults=tuple(map(Fault.from_json, data["faults"])),
             notices=tuple(data["notices"]),
             document=data,
+            **_times(data),
+            **_placing(data),
+            **_identity(data),
+            **_queueing(data),
+            **_ending(data),
         )
 
     @property
     def exit_code(self) -> int:
         """What a command that waited for this job exits with."""
-        match self.state:
-            case State.SUCCEEDED:
-                return EXIT_OK
-            case State.CANCELLED:
-                return EXIT_CANCELLED
-            case State.FAILED:
-                return self.faults[0].exit_code if self.faults else EXIT_JOB_FAILED
-            case _:
-                return EXIT_NOT_FINISHED
+        if self.cause == QUEUE_TIMEOUT:
+            return EXIT_NOT_NOW
+        if self.state is State.FAILED:
+            return self.faults[0].exit_code if self.faults else EXIT_JOB_FAILED
+        return _EXIT_CODES.get(self.state, EXIT_NOT_FINISHED)
 
     @property
     def seconds(self) -> float:
@@ -141,75 +131,61 @@ class JobView:
             return 0.0
         return (self.finished_at - self.created_at).total_seconds()
 
-
-@dataclass(frozen=True, slots=True)
-class GpusView:
-    """The GPUs and what is promised on them. `document` is the JSON it came as."""
-
-    gpus: tuple[Gpu, ...]
-    reservations: tuple[Reservation, ...]
-    keeps_seconds: dict[str, float]
-    """By engine name: how long an idle engine stays, where the controller says so."""
-    document: dict[str, Any] = field(repr=False, compare=False)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> GpusView:
-        """GPUs and reservations from the controller's JSON."""
-        promised = data["reservations"]
-        return cls(
-            gpus=tuple(gpu_from_json(_known(Gpu, gpu)) for gpu in data["gpus"]),
-            reservations=tuple(_reservation(item) for item in promised),
-            keeps_seconds={
-                item["engine"]: item["keeps_seconds"]
-                for item in promised
-                if item.get("keeps_seconds") is not None
-            },
-            document=data,
-        )
+    @property
+    def label(self) -> str:
+        """`Job 42`, or `Task 42.3`."""
+        return f"{'Task' if self.key.is_task else 'Job'} {self.key}"
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Who the controller is. `document` is the JSON it came as."""
-
-    version: str
-    pid: int
-    ray_address: str
-    dashboard: str
-    nodes: tuple[str, ...]
-    document: dict[str, Any] = field(repr=False, compare=False)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Health:
-        """The controller's answer to /v1/health."""
-        return cls(
-            version=data["version"],
-            pid=data["pid"],
-            ray_address=data["ray_address"],
-            dashboard=data["dashboard"],
-            nodes=tuple(str(node) for node in data["nodes"]),
-            document=data,
-        )
+def _times(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "created_at": datetime.fromisoformat(data["created_at"]),
+        "started_at": instant(data["started_at"]),
+        "finished_at": instant(data["finished_at"]),
+        "not_before": instant(data.get("not_before")),
+    }
 
 
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def _placing(data: dict[str, Any]) -> dict[str, Any]:
+    plan, why = data["plan"], data["diagnosis"]
+    return {
+        "plan": None if plan is None else Plan.from_json(plan),
+        "diagnosis": None if why is None else Diagnosis.from_json(why),
+    }
 
 
-def _diagnosis(data: dict[str, Any] | None) -> Diagnosis | None:
-    return None if data is None else Diagnosis.from_json(data)
+def _identity(data: dict[str, Any]) -> dict[str, Any]:
+    task, command = data.get("task"), data.get("command")
+    return {
+        "key": JobKey(data["id"], -1 if task is None else task),
+        "priority": data.get("priority", 0),
+        "attempt": data.get("attempt", 1),
+        "command": None
+        if command is None
+        else CommandView(**known(CommandView, command)),
+        "logs": data.get("logs") or "",
+    }
 
 
-def _replica(data: dict[str, Any]) -> ReplicaView:
-    return ReplicaView(**{**data, "state": ReplicaState(data["state"])})
+def _queueing(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "waiting": tuple(
+            Waiting(**known(Waiting, item)) for item in data.get("waiting") or ()
+        ),
+        "position": data.get("position"),
+        "after": tuple((item["job"], item["when"]) for item in data.get("after") or ()),
+    }
 
 
-def _reservation(data: dict[str, Any]) -> Reservation:
-    known = _known(Reservation, data)
-    return Reservation(**{**known, "gpu": Uuid(known["gpu"])})
-
-
-def _known(cls: type[Any], data: dict[str, Any]) -> dict[str, Any]:
-    """Only the keys this version has: a newer controller may send more."""
-    names = {field.name for field in fields(cls)}
-    return {key: value for key, value in data.items() if key in names}
+def _ending(data: dict[str, Any]) -> dict[str, Any]:
+    tasks = data.get("tasks")
+    return {
+        "cause": data.get("cause") or "",
+        "tasks": None if tasks is None else TaskCounts.from_json(tasks),
+        "attempts": tuple(
+            AttemptView.from_json(item) for item in data.get("attempts") or ()
+        ),
+        "returned": tuple(
+            Returned(**known(Returned, item)) for item in data.get("returned") or ()
+        ),
+    }

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from orchestrator.client.views import JobView
-from orchestrator.render.jobs import progress_text, rate_text
+from orchestrator.render.progress import job_progress, rate_text
 
 REFRESHES_PER_SECOND = 8
 
@@ -42,13 +42,13 @@ class Bar:
 
     def show(self, job: JobView) -> None:
         """Move to where the job is."""
-        details = [progress_text(job.progress)]
+        details = [job_progress(job)]
         if job.progress.rows_per_second:
             details.append(rate_text(job.progress))
         self._progress.update(
             self._task,
-            description=f"job {job.id} {job.progress.phase}",
-            completed=job.progress.rows_done,
-            total=job.progress.rows_total,
+            description=f"job {job.key} {job.progress.phase}",
+            completed=job.tasks.ended if job.tasks else job.progress.rows_done,
+            total=job.tasks.total if job.tasks else job.progress.rows_total,
             detail="  ".join(details),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.client.views import GpusView
+from orchestrator.client.fleet_views import GpusView
 from orchestrator.render.table import table
 from orchestrator.scheduling.available import available_if_evicted
 from orchestrator.scheduling.policy import DEFAULT

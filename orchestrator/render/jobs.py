@@ -1,17 +1,19 @@
-"""Jobs as a table, and one job in detail."""
+"""Jobs as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from orchestrator.client.views import JobView, Progress
+from orchestrator.client.views import JobView
 from orchestrator.lifecycle.states import State
-from orchestrator.render.paths import short_path
-from orchestrator.render.table import pairs, table
+from orchestrator.render.progress import NONE, command_text, job_progress, rate_text
+from orchestrator.render.table import table
+from orchestrator.render.waiting import waits_for
+from orchestrator.render.words import shortened
 from orchestrator.units import format_count, format_duration, format_memory
 
-NONE = "-"
+REASON_CELLS = 160
 _HEADER = (
     *("ID", "NAME", "KIND", "STATE", "GPUS", "VRAM", "PROGRESS", "AGE", "REASON"),
 )
@@ -22,32 +24,27 @@ def jobs_table(jobs: Sequence[JobView], now: datetime) -> list[str]:
     return table(_HEADER, [_row(job, now) for job in jobs])
 
 
-def counts_line(jobs: Sequence[JobView], shown: Sequence[JobView]) -> str:
-    """How many jobs are in which state, and how many are not shown."""
-    hidden = len(jobs) - len(shown)
-    counts = {state: sum(job.state is state for job in shown) for state in State}
-    said = [f"{n} {state.lower()}" for state, n in counts.items() if n]
-    parts = [", ".join(said) or "no unfinished jobs"]
+def counts_line(
+    counts: Mapping[State, int], shown: int, *, every: bool, listed: int | None = None
+) -> str:
+    """How many jobs are in which state, and how many are not shown.
+
+    Args:
+        counts: How many there are, by state.
+        shown: How many of them are on the list.
+        every: The list has finished ones too.
+        listed: How many there might be on it; `None`: as `counts` has it.
+    """
+    wanted = {s: n for s, n in counts.items() if n and (every or not s.final)}
+    said = [f"{format_count(n)} {state.lower()}" for state, n in wanted.items()]
+    parts = [", ".join(said) or ("no jobs" if every else "no unfinished jobs")]
+    cut = (sum(wanted.values()) if listed is None else listed) - shown
+    if cut > 0:
+        parts.append(f"{format_count(cut)} not shown (-n)")
+    hidden = 0 if every else sum(n for state, n in counts.items() if state.final)
     if hidden:
-        parts.append(f"{hidden} finished hidden (-a)")
+        parts.append(f"{format_count(hidden)} finished hidden (-a)")
     return " · ".join(parts)
-
-
-def job_detail(job: JobView, now: datetime) -> list[str]:
-    """All that is known of one job, but its diagnosis and its faults."""
-    items = [
-        ("JOB", f"{job.id} '{job.name}' ({job.kind})"),
-        ("STATE", f"{job.state}  {reason(job)}".rstrip()),
-        ("MODEL", job.model),
-        ("PROGRESS", progress_text(job.progress)),
-        ("TIME", _times(job, now)),
-        *_replicas(job),
-        ("OUTPUT", short_path(job.output)),
-    ]
-    if job.results:
-        items.append(("RESULTS", short_path(job.results)))
-    items += [("NOTICE", notice) for notice in job.notices]
-    return pairs(items)
 
 
 def gpus_text(names: Iterable[str]) -> str:
@@ -63,67 +60,32 @@ def reason(job: JobView) -> str:
     """Why the job is where it is, in one clause."""
     if job.faults:
         return f"{job.faults[0].code} {job.faults[0].message}"
-    if job.diagnosis is not None and job.state is State.PENDING:
-        return job.diagnosis.summary
     if job.state is State.PENDING:
-        return "waits for the jobs before it"
+        return waits_for(job)
     if job.state is State.RUNNING:
-        return rate_text(job.progress)
+        return _working(job)
+    if job.state.final and job.state is not State.SUCCEEDED:
+        return job.cause.replace("_", " ")
     return ""
 
 
-def rate_text(progress: Progress) -> str:
-    """`46.8 rows/s, ETA 2m46s`, as far as it is known."""
-    parts = [f"{progress.rows_per_second:.1f} rows/s"]
-    if progress.eta_seconds is not None:
-        parts.append(f"ETA {format_duration(progress.eta_seconds)}")
-    return ", ".join(parts)
-
-
-def progress_text(progress: Progress) -> str:
-    """`4,210/12,000 rows, 2 failed`, as far as it is known."""
-    if progress.rows_total is None and not progress.rows_done:
-        return NONE
-    total = "?" if progress.rows_total is None else format_count(progress.rows_total)
-    text = f"{format_count(progress.rows_done)}/{total} rows"
-    if progress.rows_failed:
-        text += f", {format_count(progress.rows_failed)} failed"
-    return text
+def _working(job: JobView) -> str:
+    if job.command is not None:
+        return command_text(job.command)
+    return "" if job.tasks is not None else rate_text(job.progress)
 
 
 def _row(job: JobView, now: datetime) -> tuple[str, ...]:
     placements = job.plan.placements if job.plan else ()
     reserved = sum(placement.reserve_bytes for placement in placements)
     return (
-        str(job.id),
+        str(job.key),
         job.name,
         job.kind,
         str(job.state),
         gpus_text(placement.gpu.name for placement in placements),
         format_memory(reserved) if reserved else NONE,
-        progress_text(job.progress).replace(" rows", ""),
+        job_progress(job).replace(" rows", ""),
         format_duration((now - job.created_at).total_seconds()),
-        reason(job),
+        shortened(reason(job), REASON_CELLS),
     )
-
-
-def _times(job: JobView, now: datetime) -> str:
-    end = job.finished_at or now
-    if job.started_at is None:
-        return f"waiting for {format_duration((end - job.created_at).total_seconds())}"
-    waited = (job.started_at - job.created_at).total_seconds()
-    ran = (end - job.started_at).total_seconds()
-    text = f"waited {format_duration(waited)}, ran {format_duration(ran)}"
-    first = job.progress.first_result_seconds
-    return text if first is None else f"{text}, first result {format_duration(first)}"
-
-
-def _replicas(job: JobView) -> list[tuple[str, str]]:
-    lines = []
-    for replica in job.replicas:
-        warm = " (already loaded)" if replica.warm else ""
-        detail = f"  {replica.detail}" if replica.detail else ""
-        lines.append(
-            f"{replica.replica} on {replica.gpu} {replica.state}{warm}{detail}"
-        )
-    return [("" if n else "REPLICAS", line) for n, line in enumerate(lines)]

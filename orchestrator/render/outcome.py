@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from orchestrator.client.views import JobView
 from orchestrator.lifecycle.states import State
-from orchestrator.render.paths import short_path
+from orchestrator.render.progress import command_text, tasks_text
 from orchestrator.units import format_count, format_duration
 
-_STYLES = {State.SUCCEEDED: "green", State.FAILED: "bold red"}
-_MARKS = {State.SUCCEEDED: "✓ ", State.FAILED: "✗ "}
+_STYLES = {State.SUCCEEDED: "green", State.FAILED: "bold red", State.LOST: "bold red"}
+_MARKS = {State.SUCCEEDED: "✓ ", State.FAILED: "✗ ", State.LOST: "✗ "}
 
 
 def outcome_style(job: JobView) -> str:
@@ -19,16 +19,28 @@ def outcome_style(job: JobView) -> str:
 def outcome_line(job: JobView) -> str:
     """`✓ Job 42 succeeded in 4m21s · 11,996 ok, 4 failed rows`."""
     joint = "in" if job.state is State.SUCCEEDED else "after"
-    mark, state = _MARKS.get(job.state, ""), job.state.lower()
+    mark, verb = _MARKS.get(job.state, ""), _verb(job)
     took = format_duration(job.seconds)
-    return f"{mark}Job {job.id} {state} {joint} {took} · {rows_text(job)}"
+    text = f"{mark}{job.label} {verb} {joint} {took}"
+    came = came_of(job)
+    return f"{text} · {came}" if came else text
+
+
+def came_of(job: JobView) -> str:
+    """What a job has to show: rows, tasks, or how its command ended."""
+    if job.tasks is not None:
+        return tasks_text(job.tasks)
+    if job.command is not None:
+        return "" if job.state is State.SUCCEEDED else command_text(job.command)
+    return rows_text(job)
 
 
 def rows_text(job: JobView) -> str:
     """`4,655 ok, 2 failed rows, 7,343 not run`."""
     progress = job.progress
+    noun = "row" if progress.rows_failed == 1 else "rows"
     text = f"{format_count(progress.rows_ok)} ok"
-    text += f", {format_count(progress.rows_failed)} failed rows"
+    text += f", {format_count(progress.rows_failed)} failed {noun}"
     if progress.rows_reused:
         text += f", {format_count(progress.rows_reused)} from an earlier run"
     if progress.rows_left:
@@ -37,19 +49,52 @@ def rows_text(job: JobView) -> str:
 
 
 def next_commands(job: JobView) -> list[str]:
-    """What one may want to do now that the job has ended."""
+    """What one may want to do now that the job has ended, aligned."""
+    commands = [*_rows_next(job), *_again(job)]
+    width = max((len(command) for command, _why in commands), default=0)
+    return [f"  {command:<{width}}   {why}" for command, why in commands]
+
+
+def _rows_next(job: JobView) -> list[tuple[str, str]]:
     commands = []
     if job.results and job.progress.rows_ok:
-        commands.append(f"  orch results {job.id} --head 3   look at the first rows")
+        commands.append((f"orch results {job.key} --head 3", "look at the first rows"))
     if job.progress.rows_failed:
-        commands.append(f"  orch results {job.id} --failed   rows that failed, and why")
-    if not job.results and job.progress.rows_ok:
         commands.append(
-            f"  orch submit FILE -o {short_path(job.output)}   goes on where it was:"
-            f" {format_count(job.progress.rows_ok)} rows are kept"
-        )
-    if job.state is not State.SUCCEEDED:
-        commands.append(
-            f"  orch status {job.id}             what happened, replica by replica"
+            (f"orch results {job.key} --failed", "rows that failed, and why")
         )
     return commands
+
+
+def _again(job: JobView) -> list[tuple[str, str]]:
+    if job.state is State.SUCCEEDED:
+        return []
+    commands = [(f"orch explain {job.key}", "what happened, and why")]
+    if job.tasks is not None:
+        commands.append(
+            (f"orch retry {job.key} --failed-only", "its failed tasks again")
+        )
+    else:
+        commands.append((f"orch retry {job.key}", _retried(job)))
+    return commands
+
+
+def _retried(job: JobView) -> str:
+    kept = job.progress.rows_ok
+    if not kept:
+        return "run it once more"
+    return f"goes on where it was: {format_count(kept)} rows are kept"
+
+
+def _verb(job: JobView) -> str:
+    match job.state:
+        case State.TIMEOUT if job.cause == "queue_timeout":
+            return "was given up in the queue"
+        case State.TIMEOUT:
+            return "ran out of time"
+        case State.LOST:
+            return "was lost"
+        case State.SKIPPED:
+            return "was skipped"
+        case _:
+            return job.state.lower()

@@ -7,15 +7,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from orchestrator.client.results import FAILED, MANIFEST
 from orchestrator.client.views import JobView
 from orchestrator.lifecycle.states import State
 from orchestrator.render.outcome import rows_text
 from orchestrator.render.paths import short_path
 from orchestrator.render.table import pairs
 from orchestrator.units import format_memory
-
-FAILED = "failed.jsonl"
-MANIFEST = "manifest.json"
 
 
 def results_lines(job: JobView) -> list[str]:
@@ -41,7 +39,7 @@ def failures_by_code(failed: Path) -> Counter[str]:
 
 def _file(job: JobView) -> str:
     if job.results is None:
-        return "-   (not merged yet)"
+        return "-   (not merged yet; rows so far: --partial)"
     path = Path(job.results)
     size = format_memory(path.stat().st_size) if path.is_file() else "not on this node"
     return f"{short_path(path)}   ({size})"

@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 
 from orchestrator.client.views import JobView
 from orchestrator.lifecycle.states import ReplicaState, State
+from orchestrator.render.detail import attempt_text
 from orchestrator.render.jobs import gpus_text
 from orchestrator.render.plan import diagnosis_lines, plan_table
-from orchestrator.render.talk import clock
+from orchestrator.render.progress import tasks_text
+from orchestrator.render.waiting import waits_for
+from orchestrator.render.words import clock, counted
 from orchestrator.units import format_duration
 
 EVERY = timedelta(seconds=10)
@@ -32,10 +35,10 @@ class Story:
 
     def lines(self, job: JobView, now: datetime) -> list[str]:
         """What is new about the job at `now`."""
-        stamp = f"{clock(now)} job {job.id}"
+        stamp = f"{clock(now)} {job.label.lower()}"
         lines = [*self._plan(job)]
         lines += [f"{stamp} notice: {notice}" for notice in self._new_notices(job)]
-        for tell in (_waiting, _loading, _ready, _first_result, _merging):
+        for tell in (_waiting, _retrying, _loading, _ready, _first_result, _merging):
             lines += self._once(tell, job, stamp)
         if lines:
             self._last = now
@@ -78,6 +81,12 @@ Tell = Callable[[JobView], tuple[object, list[str]] | None]
 
 def running_text(job: JobView) -> str:
     """`running 4210/12000 rows 46.8 rows/s failed=2 ETA 2m46s`."""
+    if job.tasks is not None:
+        return f"{job.state.lower()} {tasks_text(job.tasks)}"
+    if job.state is State.PENDING:
+        return f"waiting: {waits_for(job)}"
+    if job.command is not None:
+        return job.state.lower()
     progress = job.progress
     total = "?" if progress.rows_total is None else progress.rows_total
     parts = [
@@ -92,25 +101,42 @@ def running_text(job: JobView) -> str:
 
 
 def _waiting(job: JobView) -> tuple[object, list[str]] | None:
-    if job.state is not State.PENDING or job.diagnosis is None:
+    if job.state is not State.PENDING or job.tasks is not None:
         return None
+    if job.diagnosis is None:
+        return _queued(job)
     # Free memory differs a little at every look: only who refuses, and why, counts.
     key = tuple((r.gpu.name, r.reason) for r in job.diagnosis.refusals)
     return key, ["waiting for GPUs", *diagnosis_lines(job.diagnosis)]
 
 
+def _queued(job: JobView) -> tuple[object, list[str]] | None:
+    tier = job.waiting[0].tier if job.waiting else "evaluating"
+    # Most jobs are looked at and started at once: that is not waiting.
+    if tier == "evaluating":
+        return None
+    return (tier, job.waiting[0].text), [f"waiting: {waits_for(job)}"]
+
+
+def _retrying(job: JobView) -> tuple[object, list[str]] | None:
+    if not job.attempts:
+        return None
+    ended = job.attempts[-1]
+    return ended.attempt, [f"attempt {attempt_text(ended)}; attempt {job.attempt} next"]
+
+
 def _loading(job: JobView) -> tuple[object, list[str]] | None:
-    if job.state is not State.LOADING:
+    if job.state is not State.LOADING or not job.replicas:
         return None
     gpus = gpus_text(replica.gpu for replica in job.replicas)
-    return True, [f"loading {len(job.replicas)} replicas on {gpus}"]
+    return True, [f"loading {counted(len(job.replicas), 'replica')} on {gpus}"]
 
 
 def _ready(job: JobView) -> tuple[object, list[str]] | None:
     ready = sum(replica.state is ReplicaState.READY for replica in job.replicas)
     if not ready or job.state not in (State.LOADING, State.RUNNING):
         return None
-    return ready, [f"ready {ready}/{len(job.replicas)} replicas"]
+    return ready, [f"ready {ready}/{counted(len(job.replicas), 'replica')}"]
 
 
 def _first_result(job: JobView) -> tuple[object, list[str]] | None:
@@ -123,4 +149,4 @@ def _first_result(job: JobView) -> tuple[object, list[str]] | None:
 def _merging(job: JobView) -> tuple[object, list[str]] | None:
     if job.progress.phase != "merging":
         return None
-    return True, [f"merging {job.progress.rows_done} rows in input order"]
+    return True, [f"merging {counted(job.progress.rows_done, 'row')} in input order"]

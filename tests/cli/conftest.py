@@ -45,6 +45,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ORCH_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.delenv("CI", raising=False)
     (tmp_path / "embed.yaml").write_text(JOB_FILE)
     (tmp_path / "rows.jsonl").write_text('{"text": "hello"}\n')
     return tmp_path

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.errors import Code, Fault
 from orchestrator.render.plan import diagnosis_lines, plan_table
+from orchestrator.units import GIB
 from tests.cli.conftest import Orch
 from tests.client import documents
 from tests.client.fake_controller import FakeController
@@ -80,7 +81,7 @@ def test_status_lists_unfinished_jobs(orch: Orch) -> None:
 @pytest.mark.usefixtures("controller")
 def test_an_empty_list_is_no_failure(orch: Orch) -> None:
     assert orch("status").code == 0
-    assert orch("status", "--json").data == {"jobs": []}
+    assert orch("status", "--json").data == {"jobs": [], "counts": {}}
     assert orch("status", "-q").out == ""
 
 
@@ -126,14 +127,33 @@ def test_a_plan_that_cannot_start_says_why(
 
 
 def test_cancel_is_idempotent(orch: Orch, jobs: FakeController) -> None:
+    jobs.on_cancel = lambda _force: [
+        documents.job(state="STOPPING", name="summary"),
+        documents.job(
+            state="CANCELLED",
+            name="summary",
+            returned=[{"gpu": "local:0", "free_bytes": 23 * GIB}],
+        ),
+    ]
     done = orch("cancel", "41", "40")
-    assert (done.code, done.out) == (0, "")
-    assert done.err == (
-        "Job 41 'summary' is CANCELLED\nJob 40 'embed' had already FAILED\n"
-    )
+    assert (done.code, done.out) == (0, "41\n")
+    said = done.err.splitlines()
+    assert said[:2] == [
+        "Cancelling job 41 'summary'; finished rows are kept …",
+        "Job 40 is already FAILED (03:08:26). Nothing to do.",
+    ]
+    assert said[2].startswith("Job 41 is CANCELLED; stopped in 0.")
+    assert said[3:] == [
+        "VRAM returned: local:0 23.0 GiB free",
+        "Resume: orch retry 41   (4,208 rows are kept)",
+    ]
+    again = orch("cancel", "41")
+    assert (again.code, again.out) == (0, "")
+    assert again.err == "Job 41 is already CANCELLED (03:08:26). Nothing to do.\n"
     assert orch("cancel", "41", "--force").code == 0
     assert orch("cancel", "41", "--json").data["jobs"][0]["state"] == "CANCELLED"
-    assert jobs.asked("/v1/jobs/41/cancel")[1] == {"force": True}
+    forced = {"force": True, "grace_s": None, "reason": ""}
+    assert jobs.asked("/v1/jobs/41/cancel")[2] == forced
 
 
 def test_wait_ends_with_the_outcome(orch: Orch, controller: FakeController) -> None:
@@ -148,7 +168,7 @@ def test_wait_ends_with_the_outcome(orch: Orch, controller: FakeController) -> N
 @pytest.mark.usefixtures("jobs")
 def test_wait_gives_up_in_time(orch: Orch) -> None:
     done = orch("wait", "41", "--timeout", "0s")
-    assert (done.code, done.err) == (8, "Job 41 is still RUNNING\n")
+    assert (done.code, done.err) == (8, "Job 41 is RUNNING\n")
     assert orch("wait", "41", "--timeout", "10").code == 2
 
 

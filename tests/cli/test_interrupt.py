@@ -19,13 +19,18 @@ CTRL_C = b"\x03"
 CANCEL = "/v1/jobs/42/cancel"
 
 
+def asked(*, force: bool) -> dict[str, object]:
+    return {"force": force, "grace_s": None, "reason": "Ctrl-C"}
+
+
 class Terminal:
     """`orch submit` on a pseudo-terminal of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             command = [sys.executable, "-m", "orchestrator", "submit", "embed.yaml"]
+            command += options
             os.execve(
                 sys.executable,
                 command,
@@ -76,7 +81,7 @@ def test_once_detaches_and_the_job_goes_on(
 ) -> None:
     running.press(CTRL_C)
     running.expect("Detached. Job 42 is still running (4,210/12,000 rows, 2 failed).")
-    for command in ("orch status 42", "orch wait 42", "orch cancel 42"):
+    for command in ("orch logs -f 42", "orch wait 42", "orch cancel 42"):
         running.expect(command)
     pressed = time.monotonic()
     code, _rest = running.end()
@@ -99,7 +104,7 @@ def test_twice_cancels_and_follows_to_the_end(
     code, rest = running.end()
     assert code == 7
     assert "Job 42 cancelled after" in rest
-    assert controller.asked(CANCEL) == [{"force": False}]
+    assert controller.asked(CANCEL) == [asked(force=False)]
 
 
 def test_three_times_kills(running: Terminal, controller: FakeController) -> None:
@@ -112,7 +117,19 @@ def test_three_times_kills(running: Terminal, controller: FakeController) -> Non
     running.press(CTRL_C)
     running.expect("Killed.")
     assert running.end()[0] == 7
-    assert controller.asked(CANCEL) == [{"force": False}, {"force": True}]
+    assert controller.asked(CANCEL) == [asked(force=False), asked(force=True)]
+
+
+def test_the_first_may_cancel_if_that_was_asked_for(
+    controller: FakeController,
+) -> None:
+    terminal = Terminal("--on-interrupt", "cancel")
+    terminal.expect("Ctrl-C cancels the job")
+    controller.wait_asked("/v1/jobs/42")
+    terminal.press(CTRL_C)
+    terminal.expect("Cancelling job 42")
+    assert terminal.end()[0] == 7
+    assert controller.asked(CANCEL) == [asked(force=False)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -61,7 +61,7 @@ def test_a_job_is_followed_to_its_results(
         "job 42 ready 2/2 replicas",
         "job 42 first result after 1.8 s",
         "job 42 notice: replica 1 is lost; its rows run elsewhere",
-        "job 42 merging 4210 rows in input order",
+        "job 42 merging 4,210 rows in input order",
         "✓ Job 42 succeeded in 4m21s · 11,996 ok, 4 failed rows",
         "  orch results 42 --head 3   look at the first rows",
         "  orch results 42 --failed   rows that failed, and why",

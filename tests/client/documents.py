@@ -17,6 +17,7 @@ from orchestrator.scheduling.plan import (
 from orchestrator.scheduling.snapshot import DeviceKind, Gpu, Reservation, Uuid
 from orchestrator.units import GIB, MIB
 
+FINAL = ("SUCCEEDED", "FAILED", "CANCELLED", "TIMEOUT", "LOST", "SKIPPED")
 DEMAND = Demand("key", 90 * MIB, 400 * MIB, 0)
 
 
@@ -65,7 +66,7 @@ def job(
     job_id: int = 42, /, state: str = "RUNNING", **changes: object
 ) -> dict[str, Any]:
     """A JobView as JSON; `progress` changes single entries of the progress."""
-    final = state in ("SUCCEEDED", "FAILED", "CANCELLED")
+    final = state in FINAL
     progress = {
         "phase": "done" if final else state.lower(),
         "rows_total": 12000,
@@ -95,8 +96,87 @@ def job(
         "results": None,
         "faults": [],
         "notices": [],
+        "task": None,
+        "key": str(job_id),
+        "priority": 0,
+        "attempt": 1,
+        "cause": "",
+        "waiting": [],
+        "position": None,
+        "after": [],
+        "not_before": None,
+        "tasks": None,
+        "command": None,
+        "attempts": [],
+        "returned": [],
+        "logs": "",
     }
     return {**document, **changes}
+
+
+def command(
+    job_id: int = 42, /, state: str = "RUNNING", **changes: object
+) -> dict[str, Any]:
+    """A view of a job that runs a command; `command` changes single entries of it."""
+    run = {
+        "run": "echo hello",
+        "exit_code": {"SUCCEEDED": 0, "FAILED": 3}.get(state),
+        "signal": None,
+        "pid": 71,
+        "node": "local",
+        **cast("dict[str, object]", changes.pop("command", {})),
+    }
+    rows = {"rows_total": None, "rows_done": 0, "rows_failed": 0}
+    began = None if state in ("PENDING", "SKIPPED") else "2026-01-02T03:04:06Z"
+    plain: dict[str, object] = {
+        "name": "hello",
+        "kind": "command",
+        "model": "",
+        "output": "",
+        "started_at": began,
+        "command": run,
+        "progress": {**rows, "rows_per_second": 0.0, "eta_seconds": None},
+    }
+    return job(job_id, state, **{**plain, **changes})
+
+
+def waiting(tier: str, text: str, **data: object) -> dict[str, Any]:
+    return {"tier": tier, "text": text, "data": data}
+
+
+def tasks(**counts: int) -> dict[str, int]:
+    return {"total": sum(counts.values()), **counts}
+
+
+def event(at: str, text: str, *does: str, **more: object) -> dict[str, Any]:
+    """An event of a story, at `at` o'clock."""
+    return {
+        "at": f"2026-01-02T{at}Z",
+        "event": "Something",
+        "state": "",
+        "cause": "",
+        "text": text,
+        "data": {},
+        "does": list(does),
+        **more,
+    }
+
+
+def usage(job_id: int, user: str, gpu_seconds: float, **more: object) -> dict[str, Any]:
+    return {
+        "id": job_id,
+        "task": None,
+        "name": "embed",
+        "kind": "batch",
+        "model": "all-MiniLM-L6-v2",
+        "user": user,
+        "gpu": "local:0",
+        "gpu_model": "RTX 4090",
+        "started_at": "2026-01-02T03:04:05Z",
+        "finished_at": "2026-01-02T03:08:26Z",
+        "gpu_seconds": gpu_seconds,
+        **more,
+    }
 
 
 def replicas(state: str, count: int = 2) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.client.request import job_request
-from orchestrator.spec.job import Job
+from orchestrator.spec.job import validate_job
 
 MODEL = {"id": "x"}
 ENTRY = {"entry": "mine:Model", "args": {"width": 3}}
@@ -26,9 +26,9 @@ def test_a_job_is_the_same_after_the_journey(
 ) -> None:
     document = {"version": 1, "kind": "batch", "model": model, **more}
     document["output"] = {"path": "/results/{id}"}
-    job = Job.model_validate({**document, "input": {"path": "a.jsonl"}})
+    job = validate_job({**document, "input": {"path": "a.jsonl"}})
     body = job_request(job, path="a.yaml", folder=tmp_path, text="")
-    assert Job.model_validate(json.loads(json.dumps(body))["spec"]) == job
+    assert validate_job(json.loads(json.dumps(body))["spec"]) == job
 
 
 def test_the_output_is_seen_from_where_the_user_is(
@@ -36,7 +36,7 @@ def test_the_output_is_seen_from_where_the_user_is(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     document = {"version": 1, "kind": "batch", "model": MODEL}
-    job = Job.model_validate({**document, "input": {"path": "a.jsonl"}})
+    job = validate_job({**document, "input": {"path": "a.jsonl"}})
     body = job_request(job, path="jobs/a.yaml", folder=tmp_path / "jobs", text="")
     assert body["spec"]["output"]["path"] == str(tmp_path / "out" / "{id}")
 
@@ -46,7 +46,7 @@ def test_only_a_module_of_ones_own_takes_code_along(tmp_path: Path) -> None:
     codes = []
     for model in (MODEL, ENTRY):
         document = {"version": 1, "kind": "batch", "model": model}
-        job = Job.model_validate({**document, "input": {"path": "a.jsonl"}})
+        job = validate_job({**document, "input": {"path": "a.jsonl"}})
         body = job_request(job, path="a.yaml", folder=tmp_path, text="t")
         assert body["source"] == {
             "path": "a.yaml",

@@ -8,6 +8,7 @@ from orchestrator.client.address import unreachable
 from orchestrator.client.views import JobView
 from orchestrator.client.watch import watch
 from orchestrator.errors import Code, OrchError
+from orchestrator.lifecycle.key import JobKey
 from tests.client import documents
 
 
@@ -19,9 +20,9 @@ class Answers:
         self.reconnects = 0
 
     def job(
-        self, job_id: int, *, after: int | None = None, wait_s: float = 0
+        self, key: JobKey | int, *, after: int | None = None, wait_s: float = 0
     ) -> JobView:
-        del job_id, after, wait_s
+        del key, after, wait_s
         answer = next(self._answers)
         if isinstance(answer, OrchError):
             raise answer

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from orchestrator.client.views import GpusView
+from orchestrator.client.fleet_views import GpusView
 from orchestrator.render.gpus import gpus_table
 from orchestrator.scheduling.snapshot import Owner
 from orchestrator.units import GIB

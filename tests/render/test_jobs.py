@@ -7,7 +7,9 @@ import pytest
 
 from orchestrator.client.views import JobView
 from orchestrator.errors import Code, Fault
-from orchestrator.render.jobs import counts_line, gpus_text, job_detail, jobs_table
+from orchestrator.lifecycle.states import State
+from orchestrator.render.detail import job_detail
+from orchestrator.render.jobs import counts_line, gpus_text, jobs_table
 from orchestrator.render.outcome import next_commands, outcome_line
 from tests.client import documents
 
@@ -49,11 +51,15 @@ def test_the_table_shows_where_each_job_is_and_why() -> None:
 
 
 def test_counts_say_what_is_hidden() -> None:
-    jobs = [PENDING, RUNNING, FAILED]
-    assert (
-        counts_line(jobs, jobs[:2]) == "1 pending, 1 running · 1 finished hidden (-a)"
+    counts = {State.PENDING: 1200, State.RUNNING: 1, State.FAILED: 2}
+    assert counts_line(counts, 1201, every=False) == (
+        "1,200 pending, 1 running · 2 finished hidden (-a)"
     )
-    assert counts_line([], []) == "no unfinished jobs"
+    assert counts_line(counts, 200, every=True) == (
+        "1,200 pending, 1 running, 2 failed · 1,003 not shown (-n)"
+    )
+    assert counts_line({}, 0, every=False) == "no unfinished jobs"
+    assert counts_line({}, 0, every=True) == "no jobs"
 
 
 @pytest.mark.parametrize(
@@ -135,9 +141,10 @@ def test_the_next_commands_fit_the_outcome() -> None:
     ]
     assert commands(state="FAILED") == [
         "orch results 42 --failed",
-        "orch submit FILE -o",
-        "orch status 42 what",
+        "orch explain 42 what",
+        "orch retry 42 goes",
     ]
     assert commands(state="FAILED", progress={"rows_done": 0, "rows_failed": 0}) == [
-        "orch status 42 what"
+        "orch explain 42 what",
+        "orch retry 42 run",
     ]

@@ -43,5 +43,5 @@ def test_a_job_without_results_says_so(out: Path) -> None:
     job = JobView.from_json(documents.job(state="CANCELLED", output=str(out)))
     assert results_lines(job) == [
         "STATUS  4,208 ok, 2 failed rows, 7,790 not run   (job CANCELLED; partial)",
-        "FILE    -   (not merged yet)",
+        "FILE    -   (not merged yet; rows so far: --partial)",
     ]

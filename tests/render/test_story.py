@@ -44,7 +44,7 @@ def test_each_thing_new_is_told_once() -> None:
         "10:12:03 job 42 first result after 1.8 s"
     ]
     assert tell.at(4, progress={**first, "phase": "merging"}, **ready) == [
-        "10:12:04 job 42 merging 4210 rows in input order"
+        "10:12:04 job 42 merging 4,210 rows in input order"
     ]
 
 

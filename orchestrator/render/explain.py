@@ -1,0 +1,115 @@
+"""Why a job is where it is: its state, its reasons, its story, and the ways out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from orchestrator.client.story import StoryEvent
+from orchestrator.client.views import JobView
+from orchestrator.lifecycle.states import State
+from orchestrator.render.detail import attempt_text, returned_text
+from orchestrator.render.errors import fault_lines
+from orchestrator.render.jobs import gpus_text
+from orchestrator.render.plan import diagnosis_lines, plan_table
+from orchestrator.render.table import pairs
+from orchestrator.render.waiting import waiting_lines
+from orchestrator.render.words import clock, counted
+
+Items = list[tuple[str, str]]
+
+
+def explain_lines(job: JobView, story: Sequence[StoryEvent]) -> list[str]:
+    """The job, why it is where it is, then its story, and what may be tried."""
+    items: Items = [
+        ("JOB", f"{job.key} '{job.name}' ({job.kind})"),
+        ("STATE", _state(job)),
+        *_cause(job),
+        *waiting_lines(job),
+        *_attempts(job),
+        *_where(job),
+        *_logs(job),
+        *_story(story),
+        *_hints(job),
+    ]
+    return [*pairs(items), *_placement(job)]
+
+
+def _state(job: JobView) -> str:
+    attempts = len(job.attempts) + 1
+    tried = f" after {counted(attempts, 'attempt')}" if job.state.final else ""
+    place = "" if job.position is None else f", position {job.position} in the queue"
+    return f"{job.state}{tried}{place}"
+
+
+def _cause(job: JobView) -> Items:
+    lines = [line for fault in job.faults for line in _fault(job, fault_lines(fault))]
+    if not lines and job.cause and job.state is not State.SUCCEEDED:
+        lines = [job.cause.replace("_", " ")]
+    return [("" if n else "CAUSE", line) for n, line in enumerate(lines)]
+
+
+def _fault(job: JobView, lines: list[str]) -> list[str]:
+    where = f"  ({job.cause})" if job.cause else ""
+    headline = lines[0].removeprefix("error[").replace("]:", ":", 1)
+    # The way out is among the hints.
+    return [
+        headline + where,
+        *(line for line in lines[1:] if not line.startswith("  fix: ")),
+    ]
+
+
+def _attempts(job: JobView) -> Items:
+    texts = [attempt_text(attempt) for attempt in job.attempts]
+    return [("" if n else "ATTEMPTS", text) for n, text in enumerate(texts)]
+
+
+def _where(job: JobView) -> Items:
+    items: Items = []
+    if job.plan is not None:
+        names = gpus_text(placed.gpu.name for placed in job.plan.placements)
+        items.append(("WHERE", f"{names}: {job.plan.reason}"))
+    if job.command is not None and job.command.node:
+        pid = f", pid {job.command.pid}" if job.command.pid else ""
+        items.append(("WHERE", f"node {job.command.node}{pid}"))
+    if job.returned:
+        items.append(("RETURNED", returned_text(job)))
+    return items
+
+
+def _logs(job: JobView) -> Items:
+    return [("LOG", job.logs)] if job.logs else []
+
+
+def _story(story: Sequence[StoryEvent]) -> Items:
+    lines: list[str] = []
+    day: datetime | None = None
+    for event in story:
+        at = event.at.astimezone()
+        if day is None or at.date() != day.date():
+            lines.append(f"{at:%Y-%m-%d}")
+            day = at
+        state = f"  [{event.state}]" if event.state else ""
+        lines.append(f"{clock(at)}  {event.text or event.event}{state}")
+        lines += [f"          → {does}" for does in event.does]
+    return [("" if n else "STORY", line) for n, line in enumerate(lines)]
+
+
+def _hints(job: JobView) -> Items:
+    hints = [fault.fix for fault in job.faults if fault.fix]
+    key = job.key
+    if job.state is State.PENDING:
+        hints.append(f"orch cancel {key}   take it out of the queue")
+    elif not job.state.final:
+        hints.append(f"orch logs -f {key}   see what it does")
+    elif job.state is not State.SUCCEEDED:
+        hints.append(f"orch retry {key}   once more; what is finished is kept")
+    return [("" if n else "TRY", hint) for n, hint in enumerate(hints)]
+
+
+def _placement(job: JobView) -> list[str]:
+    if job.diagnosis is not None and job.state is State.PENDING:
+        return ["", *diagnosis_lines(job.diagnosis)]
+    if job.plan is not None and not job.state.final:
+        return ["", *plan_table(job.plan, job.model)]
+    return []
