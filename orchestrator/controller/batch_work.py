@@ -1,28 +1,22 @@
-"""A submitted job file as work: what is loaded, what it needs, what the runner does."""
+"""A batch job as work: what is loaded, what it needs, what the runner is told."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from orchestrator.controller.store import JobRow
 from orchestrator.data.folder import OutputFolder, Run
 from orchestrator.data.source import resolve_inputs
 from orchestrator.engines.base import EngineSpec
-from orchestrator.engines.sources import (
-    check_weights,
-    read_config,
-    read_weight_headers,
-    resolve_model,
-)
+from orchestrator.engines.model_files import ModelFiles, look_at
+from orchestrator.engines.sources import is_on_hub
+from orchestrator.engines.weight_files import check_weights
 from orchestrator.errors import Code, OrchError
 from orchestrator.estimate.base import Estimate
 from orchestrator.estimate.encoder import estimate_encoder
@@ -33,44 +27,44 @@ from orchestrator.scheduling.available import smallest_room
 from orchestrator.scheduling.demand import demand_of
 from orchestrator.scheduling.plan import Demand, Placement
 from orchestrator.scheduling.snapshot import DeviceKind, Snapshot
-from orchestrator.spec.job import Job
+from orchestrator.spec.job import BatchJob
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """A job file, its folder, and the code beside it."""
+class BatchWork:
+    """A job file of kind `batch`, its folder, and the code beside it.
 
-    job: Job
+    Attributes:
+        job: The job file; a task's, if it is one of an array.
+        folder: Where its relative paths start.
+        code: The user's Python files, by path.
+        env: Environment for the user's code.
+    """
+
+    job: BatchJob
     folder: Path
-    path: str
     code: Mapping[str, bytes]
+    env: Mapping[str, str]
 
-    @classmethod
-    def from_request(cls, body: Mapping[str, Any]) -> Work:
-        """The body of POST /v1/jobs.
+    def look(self) -> ModelFiles | None:
+        """Look at the model's files, if it has any. Takes a while; fetches from a hub.
 
         Raises:
-            OrchError: E203, it is not such a body.
+            OrchError: E103, they are not there or not right.
         """
-        try:
-            source = body["source"]
-            _check_text(body["spec"], source)
-            return cls(
-                job=Job.model_validate(body["spec"]),
-                folder=Path(source["folder"]),
-                path=str(source["path"]),
-                code={
-                    name: base64.b64decode(text, validate=True)
-                    for name, text in body["code"].items()
-                },
-            )
-        except ValidationError as error:
-            facts = tuple(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
-            )
-            raise _bad_request("the job is not valid", facts) from error
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise _bad_request(f"the request is not understood: {error!r}") from error
+        model = self.job.model
+        return None if model.id is None else look_at(model, self.folder)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether a model's files stay as they are: those of a hub's commit do."""
+        model = self.job.model
+        return model.id is None or is_on_hub(model.id, self.folder)
+
+    def from_scratch(self) -> BatchWork:
+        """The same, with no use for results that are there already."""
+        output = self.job.output.model_copy(update={"on_exists": "overwrite"})
+        return replace(self, job=self.job.model_copy(update={"output": output}))
 
     @property
     def model_label(self) -> str:
@@ -86,23 +80,24 @@ class Work:
             return given.fields
         return (given.text,)
 
-    def engine_key(self, kind: DeviceKind) -> str:
+    def engine_key(self, kind: DeviceKind, files: ModelFiles | None) -> str:
         """Equal for jobs that the same loaded engine can serve."""
         model = self.job.model
         facts = {
             "model": model.model_dump(mode="json"),
             "params": self.job.params.model_dump(mode="json"),
-            "revision": self.revision(),
+            "revision": _revision(files),
             "memory": self.job.resources.gpu_memory,
             "kind": kind,
             "folder": str(self.folder) if _is_local(model.id, self.folder) else "",
             "fields": self.fields if model.entry else (),
             "code": self._code_hashes(),
+            "env": dict(self.env),
         }
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def check(self) -> None:
+    def check(self) -> ModelFiles | None:
         """Look at the input and the model's files before anything is queued.
 
         Raises:
@@ -111,43 +106,45 @@ class Work:
         model = self.job.model
         try:
             resolve_inputs(self.job.input, self.folder)
-            if model.id is not None:
-                source = resolve_model(model, self.folder)
-                check_weights(source.path, allow_pickle=model.allow_pickle)
+            files = self.look()
+            if files is not None:
+                check_weights(files.path, allow_pickle=model.allow_pickle)
         except ValueError as error:
             # A zero byte, or what no file system can write.
-            raise _bad_request(f"a path cannot be read so: {error}") from error
+            raise OrchError.of(
+                Code.BAD_VALUE, f"a path cannot be read so: {error}"
+            ) from error
+        return files
 
-    def output_path(self) -> str:
-        """The output folder; `{id}` is filled in when the job has one."""
-        return self.job.output.path.replace("{name}", self.job.name)
-
-    def check_output(self, output: str) -> None:
+    def check_output(self, output: str, files: ModelFiles | None) -> None:
         """Look whether results may go there; a new folder always may.
 
         Raises:
             OrchError: E304, results are there and may not be used.
         """
-        _check_writable(Path(output.partition("{id}")[0]))
+        check_writable(Path(output.partition("{id}")[0]))
         if "{id}" not in output:
-            run = Run("", "", self.identity())
+            run = Run("", "", self.identity(files))
             OutputFolder(Path(output), run).check(self.job.output.on_exists)
 
-    def demand(self, snapshot: Snapshot, peak_bytes: int | None) -> Demand:
+    def demand(
+        self, snapshot: Snapshot, files: ModelFiles | None, peak_bytes: int | None
+    ) -> Demand:
         """What one replica asks for on this cluster.
 
         Args:
             snapshot: The cluster; its kind of GPU decides dtype and context.
+            files: The model's.
             peak_bytes: The most this engine was ever seen to hold, if it ever ran.
         """
         self._check_exclude(snapshot)
-        estimate = self._estimate(snapshot)
+        estimate = self._estimate(snapshot, files)
         measured = peak_bytes is not None and peak_bytes > estimate.total_bytes
         if peak_bytes is not None and measured:
             # Only upwards: a short job's small peak says nothing about a long one.
             extra = peak_bytes - estimate.total_bytes
             estimate = _with_more(estimate, extra)
-        key = self.engine_key(snapshot.kind)
+        key = self.engine_key(snapshot.kind, files)
         return demand_of(estimate, self.job.resources, key, measured=measured)
 
     def engine_spec(self, placement: Placement) -> EngineSpec:
@@ -164,14 +161,15 @@ class Work:
             cores=max(1, gpu.cores),
             code=dict(self.code),
             folder=str(self.folder),
+            env=dict(self.env),
         )
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self, files: ModelFiles | None) -> dict[str, Any]:
         """What must be equal for results of an earlier run to be reused."""
         model = self.job.model
         return {
             "model": self.model_label,
-            "revision": self.revision(),
+            "revision": _revision(files),
             "engine": model.engine_name,
             "dtype": model.dtype,
             "args": model.args,
@@ -180,25 +178,34 @@ class Work:
             "code": self._code_hashes(),
         }
 
-    def revision(self) -> str:
-        """The model's commit or version; empty where it has none."""
-        if self.job.model.id is None:
-            return ""
-        return resolve_model(self.job.model, self.folder).revision
+    def runner_job(
+        self,
+        row: JobRow,
+        run: str,
+        files: ModelFiles | None,
+        kind: DeviceKind,
+        started_at: str,
+    ) -> RunnerJob:
+        """What the runner is told.
 
-    def runner_job(self, row: JobRow, kind: DeviceKind, started_at: str) -> RunnerJob:
-        """What the runner is told; `kind` is what its replicas run on."""
+        Args:
+            row: The job.
+            run: Unique over all jobs of all time.
+            files: The model's.
+            kind: What its replicas run on.
+            started_at: RFC 3339, UTC.
+        """
         return RunnerJob(
-            id=row.id,
-            run=row.request["run"],
+            id=row.key.number,
+            run=run,
             name=row.name,
             job=self.job,
             folder=str(self.folder),
             output=row.output,
             fields=self.fields,
-            revision=self.revision(),
-            dtype=_dtype(self.job.model.dtype, kind) if self.job.model.id else "",
-            identity=self.identity(),
+            revision=_revision(files),
+            dtype=_dtype(self.job.model.dtype, kind) if files else "",
+            identity=self.identity(files),
             started_at=started_at,
         )
 
@@ -219,17 +226,16 @@ class Work:
             for name, text in sorted(self.code.items())
         }
 
-    def _estimate(self, snapshot: Snapshot) -> Estimate:
+    def _estimate(self, snapshot: Snapshot, files: ModelFiles | None) -> Estimate:
         kind, wanted = snapshot.kind, self.job.resources
-        if self.job.model.id is None:
+        if files is None:
             return estimate_unknown(kind, gpu_memory=wanted.gpu_memory)
-        source = resolve_model(self.job.model, self.folder)
         header = {
             name: {"dtype": tensor.dtype, "shape": list(tensor.shape)}
-            for name, tensor in read_weight_headers(source.path).items()
+            for name, tensor in files.tensors.items()
         }
         return estimate_encoder(
-            read_config(source.path),
+            files.config,
             weights_from_header(header),
             dtype=_dtype(self.job.model.dtype, kind),
             kind=kind,
@@ -238,6 +244,11 @@ class Work:
             gpu_memory=wanted.gpu_memory,
             model=self.model_label,
         )
+
+
+def _revision(files: ModelFiles | None) -> str:
+    """The model's commit or version; empty where it has none."""
+    return files.revision if files else ""
 
 
 def _dtype(asked: str, kind: DeviceKind) -> str:
@@ -256,7 +267,7 @@ def _with_more(estimate: Estimate, extra_bytes: int) -> Estimate:
     )
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """E304 unless a folder can be made here: found out before a model is loaded."""
     parent = path
     while not parent.exists() and parent != parent.parent:
@@ -273,15 +284,3 @@ def _check_writable(path: Path) -> None:
 
 def _is_local(model: str | None, folder: Path) -> bool:
     return model is None or (folder / model).exists()
-
-
-def _check_text(*parts: Any) -> None:  # noqa: ANN401 - it comes from outside
-    """JSON can hold half characters, which no file name and no answer can."""
-    try:
-        json.dumps(parts, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise _bad_request("the request holds text that is not Unicode") from error
-
-
-def _bad_request(message: str, facts: tuple[str, ...] = ()) -> OrchError:
-    return OrchError.of(Code.BAD_VALUE, message, facts=facts)

@@ -1,21 +1,38 @@
-"""What all parts of the controller share: jobs, fleet, store, cluster, loop."""
+"""What all parts of the controller share: jobs, queue, fleet, store, cluster, loop."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import traceback
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
+from orchestrator.controller.active import ActiveJob, rules_of
 from orchestrator.controller.fleet import Fleet
 from orchestrator.controller.loop import Loop
-from orchestrator.controller.store import Store
-from orchestrator.controller.views import ActiveJob, job_view
+from orchestrator.controller.queue import JobQueue
+from orchestrator.controller.requests import Request
+from orchestrator.controller.snapshots import Snapshots
+from orchestrator.controller.store import JobRow, Standing, Store
+from orchestrator.controller.views import job_view, public
+from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.lifecycle.causes import main_cause
+from orchestrator.lifecycle.key import JobKey
+from orchestrator.lifecycle.machine import JobMachine
 from orchestrator.lifecycle.messages import Event, Instruction
+from orchestrator.lifecycle.states import State
+from orchestrator.lifecycle.wire import event_to_json, instruction_text
 from orchestrator.runtime.cluster import Cluster
+from orchestrator.runtime.node_agents import NodeRoom
 from orchestrator.scheduling.snapshot import Gpu
+
+REQUESTS_KEPT = 64
 
 
 def now() -> str:
@@ -23,32 +40,44 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def instant_in(delay_s: float) -> str:
+    """The instant that comes after this many seconds."""
+    instant = datetime.now(UTC) + timedelta(seconds=delay_s)
+    return instant.isoformat(timespec="milliseconds")
+
+
+def seconds_since(instant: str) -> float:
+    """How long ago an instant of `now` was."""
+    return (datetime.now(UTC) - datetime.fromisoformat(instant)).total_seconds()
+
+
 class Changes:
     """Wakes API calls that wait for a job to change."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[int, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]]
-        self._waiting = defaultdict(set)
+        self._waiting: dict[
+            JobKey, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
+        ] = defaultdict(set)
 
-    def notify(self, job: int) -> None:
+    def notify(self, job: JobKey) -> None:
         """The job changed. Call from any thread."""
         with self._lock:
             waiting = list(self._waiting.get(job, ()))
         for loop, event in waiting:
             loop.call_soon_threadsafe(event.set)
 
-    def listen(self, job: int) -> asyncio.Event:
-        """An event that the next change of this job sets."""
+    def listen(self, job: JobKey) -> asyncio.Event:
+        """An event that is set at the next change; give it back to `forget`."""
         event = asyncio.Event()
         with self._lock:
             self._waiting[job].add((asyncio.get_running_loop(), event))
         return event
 
-    def forget(self, job: int, event: asyncio.Event) -> None:
-        """Listen no more."""
+    def forget(self, job: JobKey, event: asyncio.Event) -> None:
+        """Nobody waits for this event any more."""
         with self._lock:
-            kept = {(loop, e) for loop, e in self._waiting[job] if e is not event}
+            kept = {pair for pair in self._waiting[job] if pair[1] is not event}
             if kept:
                 self._waiting[job] = kept
             else:
@@ -57,7 +86,11 @@ class Changes:
 
 @dataclass
 class Core:
-    """The controller's state; `jobs`, `fleet`, `gpus` belong to the loop's thread."""
+    """The controller's state.
+
+    `jobs`, `queue`, `fleet` and `gpus` belong to the loop's thread. Of the jobs that
+    wait most are only in the store and in `queue`; `jobs` has those in hand.
+    """
 
     store: Store
     cluster: Cluster
@@ -65,28 +98,154 @@ class Core:
     loop: Loop = field(default_factory=Loop)
     fleet: Fleet = field(default_factory=Fleet)
     changes: Changes = field(default_factory=Changes)
-    jobs: dict[int, ActiveJob] = field(default_factory=dict)
+    queue: JobQueue = field(default_factory=JobQueue)
+    jobs: dict[JobKey, ActiveJob] = field(default_factory=dict)
+    unsaved: dict[JobKey, ActiveJob] = field(default_factory=dict)
+    """Jobs whose newest state the disk has refused."""
     gpus: tuple[Gpu, ...] = ()
+    rooms: tuple[NodeRoom, ...] = ()
+    """What the nodes have for commands, as last reported."""
+
+    def __post_init__(self) -> None:
+        self.snapshots = Snapshots(self.state / "snapshots")
+        self._request = lru_cache(maxsize=REQUESTS_KEPT)(self._read_request)
+
+    # --- jobs -------------------------------------------------------------------------
+
+    def job(self, key: JobKey) -> ActiveJob | None:
+        """A job in hand, or taken in hand now; `None`: there is none such.
+
+        Raises:
+            OrchError: What was stored is no job to this version.
+        """
+        active = self.jobs.get(key)
+        if active is not None:
+            return active
+        row = self.store.job(key)
+        if row is None or row.tasks:
+            return None
+        active = self.restored(row)
+        if not row.state.final:
+            self.jobs[key] = active
+        return active
+
+    def restored(self, row: JobRow) -> ActiveJob:
+        """A job as the store has it.
+
+        Raises:
+            OrchError: E203, it is no job to this version.
+        """
+        work = self.request(row.key.number).work(self.snapshots, row.key.task)
+        rules = rules_of(work.job)
+        machine = JobMachine(rules)
+        if "machine" in row.view:
+            machine = JobMachine.restored(rules, row.view["machine"])
+        return ActiveJob(
+            row=row,
+            work=work,
+            machine=machine,
+            run=row.view.get("run") or _run_of(row),
+            nodes={(a, rank): node for a, rank, node in row.view.get("nodes", ())},
+            attempts=self.store.attempts(row.key),
+            notices=list(row.view.get("notices", ())),
+            version=row.view.get("version", 0) + 1,
+            not_before=row.not_before,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+        )
+
+    def request(self, number: int) -> Request:
+        """What was asked for; the newest few are kept at hand.
+
+        Raises:
+            OrchError: E203, it is no request to this version.
+        """
+        return self._request(number)
+
+    def _read_request(self, number: int) -> Request:
+        return Request.of(self.store.request(number))
+
+    # --- what happens to them ---------------------------------------------------------
 
     def handle(self, job: ActiveJob, event: Event) -> tuple[Instruction, ...]:
         """Give an event to a job's machine; store the step; return what to do."""
         before = job.machine.state
         instructions = job.machine.handle(event)
         state = job.machine.state
-        said = "; ".join(repr(instruction) for instruction in instructions)
-        self.store.add_event(job.id, now(), repr(event), state, said)
-        if state is not before and not state.final:
-            self.save(job)
+        says = [instruction_text(instruction) for instruction in instructions]
+        with self.writing(job):
+            self.store.add_event(job.key, now(), event_to_json(event), state, says)
+            if state is not before and not state.final:
+                self.save(job)
         return instructions
 
     def changed(self, job: ActiveJob) -> None:
         """Show the job as it is now. Between calls the API shows what it was."""
         job.version += 1
         job.view = job_view(job)
-        self.changes.notify(job.id)
+        self.changes.notify(job.key)
 
-    def save(self, job: ActiveJob) -> None:
+    def shown(self, key: JobKey) -> dict[str, object] | None:
+        """What the API may show of a job in hand."""
+        active = self.jobs.get(key)
+        return public(active.view) if active is not None and active.view else None
+
+    def give_up(self, key: JobKey, faults: tuple[Fault, ...]) -> None:
+        """What another version of this program stored is not a job to this one."""
+        row = self.store.job(key)
+        self.jobs.pop(key, None)
+        if row is not None:
+            view = {**row.view, "faults": [fault.to_json() for fault in faults]}
+            standing = Standing(
+                state=State.FAILED,
+                view={**view, "version": row.view.get("version", 0) + 1},
+                attempt=row.attempt,
+                cause=str(main_cause(faults)),
+                started_at=row.started_at,
+                finished_at=now(),
+            )
+            self.store.save(key, standing)
+
+    # --- the store --------------------------------------------------------------------
+
+    def save(self, job: ActiveJob, *, durable: bool = False) -> None:
         """Store the job as it stands."""
         job.version += 1
-        state, view = job.machine.state, job_view(job)
-        self.store.save_job(job.id, state, view, job.started_at, job.finished_at)
+        machine = job.machine
+        standing = Standing(
+            state=machine.state,
+            view=job_view(job),
+            attempt=machine.attempt,
+            cause=str(machine.why or "") if machine.state.final else "",
+            not_before=job.not_before,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+        )
+        self.store.save(job.key, standing, durable=durable)
+
+    @contextmanager
+    def writing(self, job: ActiveJob) -> Iterator[None]:
+        """Write what belongs together; what the disk refuses is written later.
+
+        The job goes on: it has its GPUs, and its rows are on another disk perhaps.
+        """
+        try:
+            with self.store.batch():
+                yield
+        except OrchError as error:
+            if error.fault.code is not Code.WRONG_STATE:
+                raise
+            traceback.print_exc()
+            self.unsaved[job.key] = job
+
+    def save_again(self) -> None:
+        """Write what the disk has refused."""
+        for key, job in list(self.unsaved.items()):
+            del self.unsaved[key]
+            with self.writing(job):
+                self.save(job)
+
+
+def _run_of(row: JobRow) -> str:
+    """The tasks of an array are a run each."""
+    return f"{row.run}.{row.key.task}" if row.key.is_task else row.run

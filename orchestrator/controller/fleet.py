@@ -11,6 +11,7 @@ from collections.abc import Iterable, Set
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.lifecycle.key import JobKey
 from orchestrator.scheduling.plan import Placement, Plan, gpu_from_json
 from orchestrator.scheduling.policy import DEFAULT
 from orchestrator.scheduling.snapshot import (
@@ -50,7 +51,7 @@ class Engine:
     key: str
     gpu: Gpu
     reserved_bytes: int
-    job: int | None
+    job: JobKey | None
     replica: int
     lease: Lease | None = None
     actor: str = ""
@@ -76,7 +77,7 @@ class Engine:
             "key": self.key,
             "gpu": asdict(self.gpu),
             "reserved_bytes": self.reserved_bytes,
-            "job": self.job,
+            "job": str(self.job) if self.job else None,
             "replica": self.replica,
             "pid": self.pid,
             "actor": self.actor,
@@ -89,7 +90,10 @@ class Engine:
     def from_json(cls, name: str, data: dict[str, Any]) -> Engine:
         """The inverse of `to_json`."""
         known = {key: value for key, value in data.items() if key != "lease_name"}
-        return cls(name=name, **{**known, "gpu": gpu_from_json(data["gpu"])})
+        job = JobKey.parse(str(data["job"])) if data["job"] else None
+        return cls(
+            name=name, **{**known, "gpu": gpu_from_json(data["gpu"]), "job": job}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class Fleet:
         )
         return Snapshot(seen, reservations)
 
-    def reserve(self, job: int, label: str, plan: Plan, names: list[str]) -> None:
+    def reserve(self, job: JobKey, label: str, plan: Plan, names: list[str]) -> None:
         """Promise what the plan says; warm engines change hands."""
         for placement, name in zip(plan.placements, names, strict=True):
             warm = self.engines.get(placement.warm)
@@ -142,7 +146,7 @@ class Fleet:
             for idle in placement.evict:
                 self.engines[idle].leaving = True
 
-    def of_job(self, job: int) -> list[Engine]:
+    def of_job(self, job: JobKey) -> list[Engine]:
         """The engines that work for a job, by replica."""
         engines = [e for e in self.engines.values() if e.job == job]
         return sorted(engines, key=lambda engine: engine.replica)
@@ -201,7 +205,7 @@ class Fleet:
 
 
 def _new_engine(
-    name: str, job: int, label: str, plan: Plan, placement: Placement
+    name: str, job: JobKey, label: str, plan: Plan, placement: Placement
 ) -> Engine:
     return Engine(
         name=name,

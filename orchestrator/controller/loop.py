@@ -1,13 +1,17 @@
 """The controller's one thread of decisions, and the threads that act for it.
 
 What has to be decided is put into the inbox as a call; it runs alone, in order. What
-takes time runs in the pool and puts its outcome back into the inbox.
+takes time runs in the pool and puts its outcome back into the inbox. What is due later
+waits among the timers.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import queue
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,15 +37,38 @@ class Loop:
     def __init__(self) -> None:
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(MAX_EFFECTS, thread_name_prefix="effect")
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
         self.stopped = threading.Event()
 
     def run(self) -> None:
         """Decide until stopped."""
-        while (decision := self._inbox.get()) is not None:
+        while True:
+            wait_s = self._until_due()
+            # Asked first: an inbox that is never empty must not hold timers up.
+            if wait_s == 0:
+                _run(heapq.heappop(self._timers)[2])
+                continue
             try:
-                decision()
-            except Exception:  # noqa: BLE001 - one bad job must not end the others
-                traceback.print_exc()
+                decision = self._inbox.get(timeout=wait_s)
+            except queue.Empty:
+                continue
+            if decision is None:
+                return
+            _run(decision)
+
+    def later(self, delay_s: float, decision: Callable[[], None]) -> None:
+        """Have this run on the loop's thread after a while; call it from there.
+
+        Timers are not cancelled: the decision looks whether it still matters.
+        """
+        due = time.monotonic() + max(0.0, delay_s)
+        heapq.heappush(self._timers, (due, next(self._numbers), decision))
+
+    def _until_due(self) -> float | None:
+        if not self._timers:
+            return None
+        return max(0.0, self._timers[0][0] - time.monotonic())
 
     def stop(self) -> None:
         """End `run` after what is in the inbox."""
@@ -104,3 +131,10 @@ class Loop:
     def thread(self, act: Callable[[], None], name: str) -> None:
         """Act in a thread of its own, for what lasts as long as a job."""
         threading.Thread(target=act, name=name, daemon=True).start()
+
+
+def _run(decision: Callable[[], None]) -> None:
+    try:
+        decision()
+    except Exception:  # noqa: BLE001 - one bad job must not end the others
+        traceback.print_exc()

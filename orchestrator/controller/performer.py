@@ -1,38 +1,37 @@
-"""Carries out what a job's machine says: replicas, runners, endings."""
+"""Carries out what a job's machine says: places, attempts, endings, their records."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import assert_never
 
-from orchestrator.controller.core import Core, now
-from orchestrator.controller.ending import end_engine
-from orchestrator.controller.fleet import Engine, Leak
-from orchestrator.controller.loop import bug
+from orchestrator.controller.active import ActiveJob
+from orchestrator.controller.arrays import Arrays
+from orchestrator.controller.commands import Commands
+from orchestrator.controller.core import Core, instant_in, now
+from orchestrator.controller.limits import Limits
+from orchestrator.controller.line import Line
+from orchestrator.controller.replicas import Replicas
 from orchestrator.controller.runners import Runners
-from orchestrator.controller.views import ActiveJob
-from orchestrator.engines.base import Loaded
-from orchestrator.errors import Code, Fault, OrchError
-from orchestrator.lifecycle.messages import (
+from orchestrator.controller.seats import Seats
+from orchestrator.controller.store import AttemptRow
+from orchestrator.lifecycle.events import DependencyFailed, Event
+from orchestrator.lifecycle.instructions import (
+    ArmGrace,
     DropReplica,
-    Event,
     FindPlace,
     Finish,
     Instruction,
     OfferReplica,
-    ReplicaFailed,
-    ReplicaReady,
+    RetryLater,
+    StartCommand,
     StartReplica,
     StartRunner,
+    StopCommand,
     StopRunner,
 )
+from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
-
-_JOBS_OWN = (Code.MODEL_FAILED_TO_LOAD, Code.BAD_VALUE, Code.FILE_NOT_FOUND, Code.BUG)
-"""Faults of a load that no other GPU would cure."""
-
-_Start = tuple[Loaded, tuple[int, int]] | Fault
 
 
 class Performer:
@@ -41,135 +40,123 @@ class Performer:
     def __init__(self, core: Core, find_place: Callable[[], None]) -> None:
         self._core = core
         self._find_place = find_place
-        self._runners = Runners(core, self)
+        self.limits = Limits(core, self)
+        self.line = Line(core)
+        self.seats = Seats(core, self)
+        self.replicas = Replicas(core, self, find_place)
+        self.runners = Runners(core, self)
+        self.commands = Commands(core, self)
+        self.arrays = Arrays(core, self._whole_ended)
 
     def __call__(self, job: ActiveJob, event: Event) -> None:
         """Give the event to the job's machine and carry out what it says."""
+        before = job.machine.state
         for instruction in self._core.handle(job, event):
             self._do(job, instruction)
+        if job.machine.state is not before:
+            self._new_state(job)
         # Only now: who sees a job ended must also see its engines free.
         self._core.changed(job)
 
-    def adopt(self, job: ActiveJob) -> bool:
-        """Watch a runner that outlived the controller; false if it is gone."""
-        return self._runners.adopt(job)
+    def _new_state(self, job: ActiveJob) -> None:
+        if job.machine.state is not State.PENDING:
+            # Cancelled, or over, while it waited: it waits no more.
+            self._core.queue.remove(job.key)
+        self.limits.changed(job)
+        if job.key.is_task:
+            with self._core.writing(job):
+                self.arrays.task_changed(job.key)
+        elif job.machine.state.final:
+            self._whole_ended(job.key.number, job.machine.state)
 
-    def prepare(self) -> None:
-        """Have a runner standing by for the next job."""
-        self._runners.prepare()
-
-    def _do(self, job: ActiveJob, instruction: Instruction) -> None:
+    def _do(self, job: ActiveJob, instruction: Instruction) -> None:  # noqa: C901 - a table
         match instruction:
             case FindPlace():
-                self._find_place()
+                self._queue(job)
             case StartReplica():
-                self._start_replica(job, instruction.replica)
+                self.replicas.start(job, instruction.replica)
             case DropReplica():
-                self._drop_replica(job, instruction)
+                self.replicas.drop(job, instruction.replica)
             case StartRunner():
-                self._runners.start(job)
+                self.runners.start(job)
             case OfferReplica():
-                self._runners.offer(job, self._engine(job, instruction.replica))
+                self.runners.offer(job, self.replicas.of(job, instruction.replica))
             case StopRunner():
-                self._runners.stop(job, force=instruction.force)
+                self.runners.stop(job, force=instruction.force)
+            case StartCommand():
+                self.commands.start(job, instruction)
+            case StopCommand():
+                self.commands.stop(job, instruction)
+            case ArmGrace():
+                self.limits.grace(job, instruction)
+            case RetryLater():
+                self._retry_later(job, instruction)
             case Finish():
                 self._finish(job, instruction)
             case _:
                 assert_never(instruction)
 
-    def _engine(self, job: ActiveJob, replica: int) -> Engine:
-        return self._core.fleet.engines[job.names[replica]]
+    # --- the queue --------------------------------------------------------------------
 
-    # --- replicas -----------------------------------------------------------------
-
-    def _start_replica(self, job: ActiveJob, replica: int) -> None:
-        engine = self._engine(job, replica)
-        assert job.plan is not None
-        spec = job.work.engine_spec(job.plan.placements[replica])
-        warm = engine.handle is not None and engine.pid != 0
-
-        def start() -> _Start | None:
-            cluster = self._core.cluster
-            if engine.handle is not None:
-                if warm and cluster.answers(engine.handle):
-                    return None
-                cluster.kill(engine.handle)
-            assert engine.lease is not None
-            try:
-                engine.handle = cluster.start_replica(
-                    engine.begin_life(), engine.gpu, engine.lease
-                )
-                return cluster.load(engine.handle, engine.gpu.node_id, spec)
-            except OrchError as error:
-                return error.fault
-
-        self._core.loop.effect(
-            start,
-            lambda outcome: self._started(job, replica, engine, outcome),
-            lambda error: self._started(job, replica, engine, bug(error)),
-        )
-
-    def _started(
-        self, job: ActiveJob, replica: int, engine: Engine, outcome: _Start | None
-    ) -> None:
-        if engine.job != job.id:
-            return
-        if isinstance(outcome, Fault):
-            where = f"on {engine.gpu.name} ({engine.gpu.model}, {engine.gpu.uuid})"
-            outcome = replace(outcome, facts=(where, *outcome.facts))
-            job.details[replica] = outcome.message
-            job.notices.append(
-                f"replica {replica} on {engine.gpu.name} did not start: "
-                f"{outcome.code} {outcome.message}"
-            )
-            everywhere = outcome.code in _JOBS_OWN
-            self(job, ReplicaFailed(replica, outcome, everywhere))
-            return
-        if outcome is not None:
-            loaded, (_actor_pid, engine.pid) = outcome
-            engine.description = loaded.description
-            self._core.store.save_engine(engine.name, engine.to_json())
-        job.details[replica] = engine.description
-        job.pids[replica] = engine.pid
-        self(job, ReplicaReady(replica))
-
-    def _drop_replica(self, job: ActiveJob, drop: DropReplica) -> None:
-        name = job.names.get(drop.replica, "")
-        engine = self._core.fleet.engines.get(name)
-        if engine is not None and engine.job == job.id:
-            self.end(engine)
-
-    def end(self, engine: Engine) -> None:
-        """End an engine; its promise stays until its memory is seen free."""
-        engine.job, engine.leaving = None, True
-        self._core.loop.effect(
-            lambda: end_engine(self._core, engine),
-            lambda leak: self._ended(engine, leak),
-        )
-
-    def _ended(self, engine: Engine, leak: Leak | None) -> None:
-        self._core.fleet.engines.pop(engine.name, None)
-        self._core.store.drop_engine(engine.name)
-        if leak is not None:
-            self._core.fleet.leaked[leak.gpu] = leak
+    def _queue(self, job: ActiveJob) -> None:
+        job.not_before = None
+        self._core.jobs[job.key] = job
+        self.line.add(job)
+        self.limits.queued(job.key, job.job, job.machine.attempt, now())
         self._find_place()
 
-    # --- the end ------------------------------------------------------------------
+    def _whole_ended(self, number: int, state: State) -> None:
+        """A job without tasks, or an array, is over: others may have waited for it."""
+        failed = DependencyFailed(JobKey(number), state)
+        for key in self._core.queue.ended(number, state):
+            waiting = self._core.job(key)
+            if waiting is not None:
+                self(waiting, failed)
+        self._find_place()
+
+    # --- attempts ---------------------------------------------------------------------
+
+    def _retry_later(self, job: ActiveJob, retry: RetryLater) -> None:
+        row = self._attempt_row(job, retry.attempt - 1, retry)
+        self._give_back(job, retry.state)
+        job.begin_attempt(instant_in(retry.delay_s))
+        job.notices.append(
+            f"attempt {row.attempt} ended: {row.text}; another one follows"
+        )
+        with self._core.writing(job):
+            self._core.store.add_attempt(job.key, row)
+            self._core.save(job)
+        self.limits.retry(job, retry.delay_s)
 
     def _finish(self, job: ActiveJob, finish: Finish) -> None:
         job.finished_at = now()
-        peaks = dict(job.runner.peak_bytes)
-        keep_s = job.work.job.keep_alive
-        for engine in self._core.fleet.of_job(job.id):
-            peak = peaks.get(engine.actor, 0)
-            if peak:
-                self._core.store.save_peak(engine.key, engine.gpu.model, peak)
-            healthy = engine.pid != 0 and finish.state is not State.FAILED
-            if keep_s > 0 and healthy:
-                self._core.fleet.idle_from_now(engine, keep_s)
-                self._core.store.save_engine(engine.name, engine.to_json())
-            else:
-                self.end(engine)
-        self._core.save(job)
-        self._core.jobs.pop(job.id, None)
+        job.not_before = None
+        self._give_back(job, finish.state)
+        row = self._attempt_row(job, job.machine.attempt, finish)
+        with self._core.writing(job):
+            self._core.store.add_attempt(job.key, row)
+            self._core.save(job)
+            if not job.key.is_task:
+                self._core.store.drop_secrets(job.key)
+        self._core.jobs.pop(job.key, None)
+
+    def _give_back(self, job: ActiveJob, state: State) -> None:
+        """Whatever the attempt holds: a share of a node, GPUs, a place in its array."""
+        self.commands.forget(job)
+        self.seats.leave(job)
+        self.replicas.leave(job, state)
+        self._core.queue.remove(job.key)
+        self._core.queue.finished(job.key)
         self._find_place()
+
+    def _attempt_row(
+        self, job: ActiveJob, attempt: int, end: RetryLater | Finish
+    ) -> AttemptRow:
+        return AttemptRow(
+            attempt=attempt,
+            state=end.state,
+            cause=str(end.why or ""),
+            text=end.cause,
+            started_at=job.started_at,
+            finished_at=now(),
+        )

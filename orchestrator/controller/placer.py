@@ -1,40 +1,60 @@
-"""The queue: gives the oldest waiting job a place as soon as there is one."""
+"""The queue for GPUs: looks at its front, leases what the scheduler says."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from orchestrator.controller.active import ActiveJob
+from orchestrator.controller.batch_work import BatchWork
 from orchestrator.controller.core import Core, now
 from orchestrator.controller.ending import end_engine
 from orchestrator.controller.fleet import Engine, Leak
 from orchestrator.controller.loop import bug
+from orchestrator.controller.queue import Pool
 from orchestrator.controller.store import Store
-from orchestrator.controller.views import ActiveJob
-from orchestrator.controller.work import Work
+from orchestrator.engines.model_files import ModelFiles
 from orchestrator.errors import Fault, OrchError
-from orchestrator.lifecycle.messages import (
+from orchestrator.lifecycle.events import (
     Event,
     GaveUp,
     LeaseRefused,
     NoPlace,
     Planned,
 )
+from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
 from orchestrator.runtime.leases import LeaseRefusedError
-from orchestrator.scheduling.plan import Diagnosis, Plan
+from orchestrator.scheduling.plan import Demand, Diagnosis, Plan
 from orchestrator.scheduling.policy import Policy
+from orchestrator.scheduling.queue import QueueDecision, Running, Waiting, pick
 from orchestrator.scheduling.recheck import recheck
 from orchestrator.scheduling.schedule import schedule
 from orchestrator.scheduling.snapshot import Gpu, Snapshot
 
+WINDOW = 16
+"""Jobs of the queue's front that are looked at: the first, and who may pass it."""
 KEEP_REFUSED_S = 30.0
 POLICY = Policy(evict_all_idle=True)
 """A lease is a whole GPU: an idle engine cannot stay beside a new one."""
 
 Perform = Callable[[ActiveJob, Event], None]
 """Gives an event to a job's machine and carries out what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a look outside the loop's thread found.
+
+    Attributes:
+        gpus: The newest reports.
+        files: Each job's model files, or why they cannot be had.
+    """
+
+    gpus: tuple[Gpu, ...]
+    files: dict[JobKey, ModelFiles | Fault | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,73 +67,131 @@ class _Leased:
 
 
 class Placer:
-    """Places one job at a time, oldest first. Lives on the loop's thread."""
+    """Looks at the queue's front. Lives on the loop's thread."""
 
     def __init__(self, core: Core, perform: Perform) -> None:
         self._core = core
         self._perform = perform
-        self._busy = False
+        self._busy = 0
+        """Looks and leases that are under way: one look at a time."""
+        self._again = False
 
     def look(self) -> None:
-        """Try to place the job at the head of the queue."""
-        waiting = [
-            job
-            for job in self._core.jobs.values()
-            if job.machine.state is State.PENDING
-        ]
-        if self._busy or not waiting:
+        """Try to place the jobs at the front of the queue."""
+        front = self._front()
+        if self._busy or not front:
+            self._again = self._again or bool(front)
             return
-        self._busy = True
-        head = min(waiting, key=lambda job: job.id)
+        self._busy, self._again = 1, False
+        works = {
+            job.key: job.work
+            for job in front
+            if isinstance(job.work, BatchWork) and not (job.looked and job.work.fixed)
+        }
         self._core.loop.effect(
-            self._core.cluster.gpus,
-            lambda gpus: self._decide(head, tuple(gpus)),
-            self._look_failed,
+            lambda: self._look(works),
+            lambda looked: self._decide(front, looked),
+            lambda _error: self._done(),
         )
 
-    def _look_failed(self, _error: Exception) -> None:
-        # The next tick looks again.
-        self._busy = False
+    def _front(self) -> list[ActiveJob]:
+        front = []
+        for entry in self._core.queue.window(Pool.GPU, WINDOW):
+            try:
+                job = self._core.job(entry.key)
+            except OrchError as error:
+                self._core.queue.remove(entry.key)
+                self._core.give_up(entry.key, error.faults)
+                continue
+            if job is not None:
+                front.append(job)
+        return front
 
-    def _decide(self, job: ActiveJob, gpus: tuple[Gpu, ...]) -> None:
-        self._core.gpus = gpus
-        self._busy = False
-        if job.machine.state is not State.PENDING:
+    def _look(self, works: dict[JobKey, BatchWork]) -> _Looked:
+        """In the pool: a hub may be slow, and GPUs answer over the network."""
+        files: dict[JobKey, ModelFiles | Fault | None] = {}
+        for key, work in works.items():
+            try:
+                files[key] = work.look()
+            except OrchError as error:
+                files[key] = error.fault
+        return _Looked(tuple(self._core.cluster.gpus()), files)
+
+    def _done(self) -> None:
+        """A look or a lease has ended; the next tick looks if nothing else does."""
+        self._busy -= 1
+        if not self._busy and self._again:
             self.look()
-            return
-        snapshot = self._core.fleet.snapshot(gpus)
+
+    def _decide(self, front: list[ActiveJob], looked: _Looked) -> None:
+        self._core.gpus = looked.gpus
+        snapshot = self._core.fleet.snapshot(looked.gpus)
+        waiting = []
+        for job in front:
+            found = looked.files.get(job.key)
+            if job.machine.state is not State.PENDING:
+                continue
+            if isinstance(found, Fault):
+                self._perform(job, GaveUp(found))
+                continue
+            if job.key in looked.files:
+                job.files, job.looked = found, True
+            demand = self._demand(job, snapshot)
+            if demand is not None:
+                waiting.append(_waiting(job, demand))
+        decision = pick(waiting, self._running(), snapshot, _epoch(), POLICY)
+        self._carry_out(front, decision)
+        self._done()
+
+    def _carry_out(
+        self, front: list[ActiveJob], decision: QueueDecision[JobKey]
+    ) -> None:
+        jobs = {job.key: job for job in front}
+        for key, plan in decision.starts:
+            self._lease(jobs[key], plan)
+        for key, waits in decision.held.items():
+            job, diagnosis = jobs[key], decision.diagnoses.get(key)
+            if (job.waits, job.diagnosis) == (waits, diagnosis):
+                continue
+            known = [why.tier for why in job.waits]
+            job.waits, job.diagnosis = waits, diagnosis
+            if [why.tier for why in waits] != known:
+                self._perform(job, NoPlace("; ".join(why.text for why in waits)))
+            else:
+                self._core.changed(job)
+
+    def _demand(self, job: ActiveJob, snapshot: Snapshot) -> Demand | None:
+        """What the job asks for; it is given up if that cannot be said."""
+        assert isinstance(job.work, BatchWork)
         try:
-            answer = plan_for(self._core.store, job.work, snapshot)
+            return demand_of(self._core.store, job.work, job.files, snapshot)
         except OrchError as error:
-            self._give_up(job, error.fault)
-            return
+            # It was accepted, but its files or the cluster have changed since.
+            self._perform(job, GaveUp(error.fault))
         except Exception as error:  # noqa: BLE001 - the jobs behind it must not wait
-            self._give_up(job, bug(error))
-            return
-        if isinstance(answer, Diagnosis):
-            self._wait(job, answer)
-        else:
-            self._lease(job, answer)
+            self._perform(job, GaveUp(bug(error)))
+        return None
 
-    def _wait(self, job: ActiveJob, diagnosis: Diagnosis) -> None:
-        if job.diagnosis == diagnosis:
-            return
-        news = job.diagnosis is None or job.diagnosis.summary != diagnosis.summary
-        job.diagnosis = diagnosis
-        if news:
-            self._perform(job, NoPlace(diagnosis.summary))
-        else:
-            self._core.changed(job)
+    def _running(self) -> list[Running[JobKey]]:
+        fleet = self._core.fleet
+        holders = {engine.job for engine in fleet.engines.values() if engine.job}
+        return [
+            Running(
+                key,
+                frozenset(engine.name for engine in fleet.of_job(key)),
+                _ends_at(self._core.jobs.get(key)),
+            )
+            for key in sorted(holders)
+        ]
 
-    def _give_up(self, job: ActiveJob, fault: Fault) -> None:
-        # It was accepted, but its files have changed since.
-        self._perform(job, GaveUp(fault))
+    # --- leases -----------------------------------------------------------------------
 
     def _lease(self, job: ActiveJob, plan: Plan) -> None:
-        self._busy = True
-        names = [f"orch:job-{job.id}:replica-{p.replica}" for p in plan.placements]
-        self._core.fleet.reserve(job.id, job.work.model_label, plan, names)
-        engines = self._core.fleet.of_job(job.id)
+        self._busy += 1
+        names = [f"orch:job-{job.key}:replica-{p.replica}" for p in plan.placements]
+        assert isinstance(job.work, BatchWork)
+        self._core.fleet.reserve(job.key, job.work.model_label, plan, names)
+        engines = self._core.fleet.of_job(job.key)
         leaving = [
             self._core.fleet.engines[name] for p in plan.placements for name in p.evict
         ]
@@ -132,7 +210,7 @@ class Placer:
         """In the pool: make room, lease, and look again before anything loads."""
         with ThreadPoolExecutor(max(1, len(cold), len(leaving))) as pool:
             ended = pool.map(lambda engine: end_engine(self._core, engine), leaving)
-            leaks = tuple(leak for leak in ended if leak is not None)
+            leaks = tuple(end.leak for end in ended if end.leak is not None)
             refusals = [str(leak) for leak in leaks]
             refusals += [text for text in pool.map(self._acquire_one, cold) if text]
         if not refusals and cold:
@@ -174,7 +252,6 @@ class Placer:
         leaving: list[Engine],
         leased: _Leased,
     ) -> None:
-        self._busy = False
         fleet = self._core.fleet
         for engine in leaving:
             fleet.engines.pop(engine.name, None)
@@ -182,19 +259,30 @@ class Placer:
         fleet.leaked.update({leak.gpu: leak for leak in leased.leaks})
         if leased.refusal or job.machine.state is not State.PENDING:
             self._undo(engines)
-            if job.machine.state is State.PENDING:
-                told = f"looking for another place: {leased.refusal}"
-                if told not in job.notices[-1:]:
-                    job.notices.append(told)
-                self._perform(job, LeaseRefused(leased.refusal))
-            return
-        for engine in engines:
-            self._core.store.save_engine(engine.name, engine.to_json())
-        job.plan, job.diagnosis = plan, None
+            self._refused(job, leased.refusal)
+        else:
+            self._placed(job, plan, engines)
+        self._again = True
+        self._done()
+
+    def _placed(self, job: ActiveJob, plan: Plan, engines: list[Engine]) -> None:
+        with self._core.writing(job):
+            for engine in engines:
+                self._core.store.save_engine(engine.name, engine.to_json())
+        self._core.queue.remove(job.key)
+        job.plan, job.diagnosis, job.waits = plan, None, ()
         job.names = {engine.replica: engine.name for engine in engines}
         job.started_at = job.started_at or now()
-        self._perform(job, Planned(len(plan.placements)))
-        self.look()
+        where = ", ".join(placement.gpu.name for placement in plan.placements)
+        self._perform(job, Planned(len(plan.placements), where))
+
+    def _refused(self, job: ActiveJob, refusal: str) -> None:
+        if job.machine.state is not State.PENDING:
+            return
+        told = f"looking for another place: {refusal}"
+        if told not in job.notices[-1:]:
+            job.notices.append(told)
+        self._perform(job, LeaseRefused(refusal))
 
     def _undo(self, engines: list[Engine]) -> None:
         for engine in engines:
@@ -207,11 +295,48 @@ class Placer:
             self._core.fleet.engines.pop(engine.name, None)
 
 
-def plan_for(store: Store | None, work: Work, snapshot: Snapshot) -> Plan | Diagnosis:
+def demand_of(
+    store: Store | None, work: BatchWork, files: ModelFiles | None, snapshot: Snapshot
+) -> Demand:
+    """What one replica of this work asks of a GPU of this cluster.
+
+    Raises:
+        OrchError: E203, its memory cannot be told.
+    """
+    peak = store.peak(work.engine_key(snapshot.kind, files)) if store else None
+    return work.demand(snapshot, files, peak)
+
+
+def plan_for(
+    store: Store | None, work: BatchWork, files: ModelFiles | None, snapshot: Snapshot
+) -> Plan | Diagnosis:
     """The scheduler's answer for this work on this snapshot.
 
     Raises:
-        OrchError: E103 or E203, the model's files cannot be read.
+        OrchError: E203, its memory cannot be told.
     """
-    peak = store.peak(work.engine_key(snapshot.kind)) if store else None
-    return schedule(work.demand(snapshot, peak), snapshot, POLICY)
+    return schedule(demand_of(store, work, files, snapshot), snapshot, POLICY)
+
+
+def _waiting(job: ActiveJob, demand: Demand) -> Waiting[JobKey]:
+    row = job.row
+    # Without a limit on its run nobody knows how long it will hold its GPUs.
+    return Waiting(job.key, demand, row.priority, row.seq, job.job.timeout.run)
+
+
+def _ends_at(job: ActiveJob | None) -> float | None:
+    """When a job gives its GPUs back, in POSIX seconds: its limit, or its progress."""
+    if job is None:
+        return None
+    ends = []
+    limit_s = job.job.timeout.run
+    if limit_s is not None and job.started_at is not None:
+        began = datetime.fromisoformat(job.started_at).timestamp()
+        ends.append(began + limit_s + job.job.grace)
+    if job.runner.eta_seconds is not None:
+        ends.append(_epoch() + job.runner.eta_seconds)
+    return min(ends, default=None)
+
+
+def _epoch() -> float:
+    return datetime.now(UTC).timestamp()

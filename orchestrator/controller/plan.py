@@ -11,10 +11,13 @@ import json
 import sys
 from pathlib import Path
 
+from orchestrator.controller.admission import no_plan
+from orchestrator.controller.batch_work import BatchWork
 from orchestrator.controller.placer import plan_for
 from orchestrator.controller.programs import guarded
+from orchestrator.controller.requests import Request
+from orchestrator.controller.snapshots import Snapshots
 from orchestrator.controller.store import Store
-from orchestrator.controller.work import Work
 from orchestrator.runtime.devices import read_devices
 from orchestrator.scheduling.plan import Plan
 from orchestrator.scheduling.snapshot import Snapshot
@@ -30,12 +33,15 @@ def main() -> None:
 
 def plan(state: Path) -> None:
     """Plan with nothing promised, and with peaks of earlier runs if there are any."""
-    work = Work.from_request(json.loads(sys.stdin.read()))
-    work.check()
+    request = Request.of(json.loads(sys.stdin.read()))
+    work = request.work(Snapshots(state / "snapshots"), 0 if request.tasks else -1)
+    if not isinstance(work, BatchWork):
+        raise no_plan()
+    files = work.check()
     snapshot = Snapshot(tuple(read_devices("local", "local")))
     known = state / "orch.db"
     store = Store(known) if known.exists() else None
-    answer = plan_for(store, work, snapshot)
+    answer = plan_for(store, work, files, snapshot)
     kind = "plan" if isinstance(answer, Plan) else "diagnosis"
     sys.stdout.write(json.dumps({kind: answer.to_json()}) + "\n")
 

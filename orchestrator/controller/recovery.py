@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from orchestrator.controller.core import Core, now
+from orchestrator.controller.active import ActiveJob, Running
+from orchestrator.controller.batch_work import BatchWork
+from orchestrator.controller.core import Core, now, seconds_since
 from orchestrator.controller.fleet import Engine
+from orchestrator.controller.loop import bug
 from orchestrator.controller.performer import Performer
-from orchestrator.controller.store import JobRow
-from orchestrator.controller.views import ActiveJob
-from orchestrator.controller.work import Work
-from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.controller.store import QueuedRow
+from orchestrator.errors import OrchError
+from orchestrator.lifecycle.events import ControllerRestarted, DependencyFailed
+from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.machine import JobMachine
-from orchestrator.lifecycle.messages import ControllerRestarted
 from orchestrator.lifecycle.states import ReplicaState, State
 from orchestrator.scheduling.plan import Plan
 
@@ -20,16 +22,16 @@ KEEP_ADOPTED_S = 120.0
 def recover(core: Core, perform: Performer) -> None:
     """Bring jobs, engines and the cluster together again. Runs on the loop's thread."""
     _adopt_engines(core)
-    for row in reversed(core.store.jobs(final=False, limit=-1)):
-        try:
-            job = _restored(row)
-        except Exception as error:  # noqa: BLE001 - one bad job must not end the others
-            _give_up(core, row, error)
+    for row in core.store.active():
+        if row.tasks:
             continue
-        core.jobs[job.id] = job
-        if not _adopt_job(core, perform, job):
-            _requeue(core, perform, job)
-        core.changed(job)
+        try:
+            _take_up(core, perform, core.restored(row))
+        except Exception as error:  # noqa: BLE001 - one bad job must not end the others
+            faults = error.faults if isinstance(error, OrchError) else (bug(error),)
+            core.give_up(row.key, faults)
+    _queue_waiting(core, perform)
+    _close_usage(core)
     _drop_ownerless(core, perform)
     core.cluster.sweep(_known(core))
 
@@ -47,65 +49,123 @@ def _adopt_engines(core: Core) -> None:
         core.fleet.engines[name] = engine
 
 
-def _restored(row: JobRow) -> ActiveJob:
-    view = row.view
-    job = ActiveJob(row, Work.from_request(row.request))
+# --- jobs that were at work -----------------------------------------------------------
+
+
+def _take_up(core: Core, perform: Performer, job: ActiveJob) -> None:
+    core.jobs[job.key] = job
+    view = job.row.view
     job.plan = Plan.from_json(view["plan"]) if view.get("plan") else None
     job.runner_name = view.get("runner", {}).get("name", "")
-    job.started_at = row.started_at
-    job.notices = list(view.get("notices", ()))
-    job.version = view.get("version", 0) + 1
-    job.machine = JobMachine(state=row.state)
-    if row.state is State.STOPPING:
+    if isinstance(job.work, BatchWork):
+        _take_up_batch(core, perform, job)
+    else:
+        _take_up_command(perform, job)
+    core.changed(job)
+
+
+def _take_up_command(perform: Performer, job: ActiveJob) -> None:
+    """Its node knows whether it runs, or how it ended."""
+    known = job.row.view.get("command") or {}
+    node_id = job.nodes.get((job.machine.attempt, 0), "")
+    job.command = Running(node_id, known.get("node", ""))
+    perform.seats.take(job)
+    perform(job, ControllerRestarted())
+
+
+def _take_up_batch(core: Core, perform: Performer, job: ActiveJob) -> None:
+    if job.machine.state is State.STOPPING:
         # The runner may not have heard of it; told twice does no harm.
         job.stopping = False
-    return job
-
-
-def _give_up(core: Core, row: JobRow, error: Exception) -> None:
-    """Another version of this program wrote it, and it is not a job to this one."""
-    bug = Fault(Code.BUG, f"{type(error).__name__}: {error}")
-    faults = error.faults if isinstance(error, OrchError) else (bug,)
-    view = {
-        **row.view,
-        "id": row.id,
-        "name": row.name,
-        "state": str(State.FAILED),
-        "version": row.view.get("version", 0) + 1,
-        "finished_at": now(),
-        "faults": [fault.to_json() for fault in faults],
-    }
-    core.store.save_job(row.id, State.FAILED, view, row.started_at, now())
+    if not _adopt_job(core, perform, job):
+        _requeue(core, perform, job)
 
 
 def _adopt_job(core: Core, perform: Performer, job: ActiveJob) -> bool:
     """Go on watching a job whose runner and replicas are all alive."""
-    engines = core.fleet.of_job(job.id)
+    engines = core.fleet.of_job(job.key)
     if job.machine.state not in (State.RUNNING, State.STOPPING) or not engines:
         return False
-    if not perform.adopt(job):
+    if not perform.runners.adopt(job):
         return False
     job.names = {engine.replica: engine.name for engine in engines}
     job.pids = {engine.replica: engine.pid for engine in engines}
     ready = {engine.replica: ReplicaState.READY for engine in engines}
-    job.machine = JobMachine(state=job.machine.state, replicas=ready, running=True)
+    machine = job.row.view["machine"]
+    job.machine = JobMachine.restored(job.machine.rules, machine, ready, running=True)
     job.notices.append("the controller restarted; the job went on meanwhile")
+    perform.limits.changed(job)
     return True
 
 
 def _requeue(core: Core, perform: Performer, job: ActiveJob) -> None:
-    if job.machine.state is not State.PENDING:
-        job.notices.append("the controller restarted; finished rows are kept")
-    for engine in core.fleet.of_job(job.id):
+    job.notices.append("the controller restarted; finished rows are kept")
+    for engine in core.fleet.of_job(job.key):
         core.fleet.idle_from_now(engine, KEEP_ADOPTED_S)
     job.plan, job.runner_name = None, ""
     perform(job, ControllerRestarted())
 
 
+# --- jobs that wait -------------------------------------------------------------------
+
+
+def _queue_waiting(core: Core, perform: Performer) -> None:
+    for queued in core.store.pending():
+        if queued.key in core.queue or queued.key in core.jobs:
+            continue
+        if queued.not_before is not None:
+            _wait_for_retry(core, perform, queued)
+            continue
+        after = _after(core, queued)
+        wrong = perform.line.add_stored(queued, after)
+        if wrong is not None:
+            _skip(core, perform, queued.key, *wrong)
+        elif queued.needs.get("queue_s") is not None:
+            request = core.request(queued.key.number)
+            row = core.store.job(queued.key)
+            assert row is not None
+            perform.limits.queued(queued.key, request.job, row.attempt, row.created_at)
+
+
+def _wait_for_retry(core: Core, perform: Performer, queued: QueuedRow) -> None:
+    """Its next attempt is due at a time that is known; it is in hand until then."""
+    job = core.job(queued.key)
+    assert job is not None
+    assert queued.not_before is not None
+    core.changed(job)
+    perform.limits.retry(job, -seconds_since(queued.not_before))
+
+
+def _skip(
+    core: Core, perform: Performer, key: JobKey, number: int, state: State
+) -> None:
+    job = core.job(key)
+    if job is not None:
+        perform(job, DependencyFailed(JobKey(number), state))
+
+
+def _after(core: Core, queued: QueuedRow) -> tuple[dict[str, object], ...]:
+    if not queued.has_after:
+        return ()
+    row = core.store.job(queued.key)
+    return row.after if row is not None else ()
+
+
+# --- what nobody owns -----------------------------------------------------------------
+
+
+def _close_usage(core: Core) -> None:
+    """GPUs of jobs that nobody adopted were not used since; when is not known."""
+    for use in core.store.open_uses():
+        holders = {engine.gpu.uuid for engine in core.fleet.of_job(use.key)}
+        if use.gpu not in holders:
+            core.store.close_usage(use.key, now(), gpu=use.gpu)
+
+
 def _drop_ownerless(core: Core, perform: Performer) -> None:
     for engine in list(core.fleet.engines.values()):
         if engine.job is not None and engine.job not in core.jobs:
-            perform.end(engine)
+            perform.replicas.end(engine)
         elif engine.job is None and engine.idle_until is None:
             core.fleet.idle_from_now(engine, KEEP_ADOPTED_S)
 

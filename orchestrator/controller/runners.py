@@ -7,11 +7,13 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 
+from orchestrator.controller.active import ActiveJob
+from orchestrator.controller.batch_work import BatchWork
 from orchestrator.controller.core import Core, now
 from orchestrator.controller.fleet import Engine
 from orchestrator.controller.loop import bug
-from orchestrator.controller.views import ActiveJob
 from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.messages import Event, ReplicaLost, RunnerEnded, RunnerLost
 from orchestrator.lifecycle.states import State
 from orchestrator.runtime.cluster import RunnerHandle
@@ -35,17 +37,36 @@ class Runners:
         """Have the next job's runner ready under its name: that saves it a second."""
         if self._standby is not None:
             return
-        waiting = [
-            job.id
-            for job in self._core.jobs.values()
-            if job.machine.state in (State.PENDING, State.LOADING)
-            and not job.machine.running
-        ]
-        number = min(waiting, default=self._core.store.last_job() + 1)
-        name = runner_name(number)
+        name = runner_name(self._next())
         standby: Future[tuple[str, RunnerHandle]] = Future()
         self._standby = standby
         self._core.loop.thread(lambda: self._fill(standby, name), f"standby {name}")
+
+    def _next(self) -> JobKey:
+        """The batch job that will most likely want the next runner."""
+        waiting = [
+            job.key
+            for job in self._core.jobs.values()
+            if job.machine.state in (State.PENDING, State.LOADING)
+            and isinstance(job.work, BatchWork)
+            and not job.machine.running
+        ]
+        return min(waiting, default=JobKey(self._core.store.last_job() + 1))
+
+    def refresh(self) -> None:
+        """See that what stands by still has the name that will be wanted."""
+        standby = self._standby
+        if standby is None or not standby.done() or len(self._core.queue):
+            return
+        if standby.exception() is None:
+            name, handle = standby.result()
+            if name == runner_name(self._next()):
+                return
+            self._core.loop.effect(
+                lambda: self._core.cluster.kill(handle), lambda _done: None
+            )
+        self._standby = None
+        self.prepare()
 
     def _fill(self, standby: Future[tuple[str, RunnerHandle]], name: str) -> None:
         try:
@@ -67,22 +88,11 @@ class Runners:
 
     def start(self, job: ActiveJob) -> None:
         """Start a runner; it takes all replicas there are, and resumes from disk."""
-        again = job.machine.restarts.get("runner", 0)
-        name = runner_name(job.id, again)
+        machine = job.machine
+        name = runner_name(job.key, machine.attempt, machine.restarts.get("runner", 0))
         job.runner_name = name
-        assert job.plan is not None
-        kind = job.plan.placements[0].gpu.kind
-        try:
-            work = job.work.runner_job(job.row, kind, job.started_at or now())
-        except OrchError as error:
-            # The model's files have changed since the job was accepted.
-            ended = RunnerEnded(error.faults)
-            self._core.loop.post(lambda: self._perform(job, ended))
-            return
         standby, self._standby = self._standby, None
-        self._core.loop.thread(
-            lambda: self._start_and_watch(job, name, work, standby), name
-        )
+        self._core.loop.thread(lambda: self._start_and_watch(job, name, standby), name)
         # A controller that comes back must find this runner by its name.
         self._core.save(job)
 
@@ -113,11 +123,19 @@ class Runners:
         self,
         job: ActiveJob,
         name: str,
-        work: RunnerJob,
         standby: Future[tuple[str, RunnerHandle]] | None,
     ) -> None:
         try:
+            work = _runner_job(job)
             handle = self._take(name, standby)
+        except OrchError as error:
+            if error.fault.code is Code.RUNNER_LOST:
+                self._core.loop.post(partial(self._lost, job, name, error.fault))
+                return
+            # The model's files have changed since the job was accepted.
+            ended = RunnerEnded(error.faults)
+            self._core.loop.post(lambda: self._perform(job, ended))
+            return
         except Exception as error:  # noqa: BLE001 - unheard of, the job would hang
             self._core.loop.post(partial(self._lost, job, name, _fault_of(error)))
             return
@@ -157,7 +175,7 @@ class Runners:
             return
         self._handles[name] = handle
         self.prepare()
-        for engine in self._core.fleet.of_job(job.id):
+        for engine in self._core.fleet.of_job(job.key):
             if engine.pid:
                 self.offer(job, engine)
         if job.stopping is not None:
@@ -176,7 +194,7 @@ class Runners:
             self._perform(job, RunnerEnded(view.faults, view.stopped))
 
     def _replica_lost(self, job: ActiveJob, actor: str, fault: Fault) -> None:
-        engines = self._core.fleet.of_job(job.id)
+        engines = self._core.fleet.of_job(job.key)
         engine = next((e for e in engines if e.actor == actor), None)
         if engine is None:
             return
@@ -202,9 +220,23 @@ class Runners:
         self._perform(job, RunnerLost(fault))
 
 
-def runner_name(job: int, deaths: int = 0) -> str:
-    """The runner's name in Ray; a new one after each death."""
-    return f"orch:job-{job}:runner" + (f".{deaths + 1}" if deaths else "")
+def runner_name(key: JobKey, attempt: int = 1, deaths: int = 0) -> str:
+    """The runner's name in Ray; a new one for each attempt and after each death."""
+    name = f"orch:job-{key}:runner"
+    if attempt == 1 and not deaths:
+        return name
+    return f"{name}.{attempt}.{deaths + 1}"
+
+
+def _runner_job(job: ActiveJob) -> RunnerJob:
+    """What the runner is told. Off the loop's thread: it may look at files."""
+    assert isinstance(job.work, BatchWork)
+    assert job.plan is not None
+    if not job.looked:
+        job.files, job.looked = job.work.look(), True
+    kind = job.plan.placements[0].gpu.kind
+    started_at = job.started_at or now()
+    return job.work.runner_job(job.row, job.run, job.files, kind, started_at)
 
 
 def _fault_of(error: Exception) -> Fault:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 import traceback
-import uuid
 from collections.abc import Mapping, Set
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.controller.core import Core, now
+from orchestrator.controller.admission import Admission, Checked
+from orchestrator.controller.asked import Listing
+from orchestrator.controller.core import Core
+from orchestrator.controller.logs import Logs
 from orchestrator.controller.performer import Performer
-from orchestrator.controller.placer import Placer, plan_for
+from orchestrator.controller.placer import Placer
 from orchestrator.controller.recovery import recover
-from orchestrator.controller.views import ActiveJob
-from orchestrator.controller.work import Work
-from orchestrator.errors import Code, OrchError
-from orchestrator.lifecycle.messages import CancelRequested
-from orchestrator.scheduling.diagnosis import diagnosis_fault
+from orchestrator.controller.shown import Shown
+from orchestrator.controller.snapshots import Snapshots
+from orchestrator.controller.wishes import Wishes
+from orchestrator.lifecycle.events import CancelRequested, RetryMode
+from orchestrator.lifecycle.key import JobKey
+from orchestrator.runtime.node_agents import NodeRoom
 from orchestrator.scheduling.plan import Diagnosis, Plan
 from orchestrator.scheduling.snapshot import Gpu, Snapshot
 
@@ -31,39 +34,32 @@ class Service:
         self._core = core
         self._perform = Performer(core, self._look)
         self._placer = Placer(core, self._perform)
+        self._admission = Admission(core, self._perform, self._snapshot)
+        self._wishes = Wishes(core, self._perform)
+        self.shown = Shown(core)
+        self.logs = Logs(core)
         # First of all: who asks for a job must not find a queue that is empty yet.
         core.loop.post(lambda: recover(core, self._perform))
 
     def run(self) -> None:
         """Take up what an earlier controller left, then decide until stopped."""
         # Agents start now, so that their zygotes have torch when the first job comes.
-        self._core.loop.effect(self._core.cluster.gpus, lambda _gpus: None)
-        self._core.loop.post(self._perform.prepare)
-        self._core.loop.post(self._look)
         self._core.loop.thread(self._tick_for_ever, "tick")
+        self._core.loop.post(self._perform.runners.prepare)
+        self._core.loop.post(self._look)
         self._core.loop.run()
 
-    # --- questions ------------------------------------------------------------------
+    # --- jobs -------------------------------------------------------------------------
 
     def submit(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Accept a job; when this returns, no crash loses it.
 
         Raises:
-            OrchError: E101 if it can never fit, E103, E2xx, E304: nothing is queued.
+            OrchError: E101 if it can never fit, E103, E2xx, E30x: nothing is queued.
         """
-        work = Work.from_request(body)
-        work.check()
-        answer = self._plan(work)
-        if isinstance(answer, Plan):
-            _refuse_fakes(answer)
-        if isinstance(answer, Diagnosis) and not answer.ever:
-            raise OrchError((diagnosis_fault(answer),))
-        output = work.output_path()
-        work.check_output(output)
-        request = {**body, "run": uuid.uuid4().hex}
-        return self.view(
-            self._core.loop.ask(lambda: self._accept(work, request, output))
-        )
+        checked = self._admission.check(body)
+        key = self._core.loop.ask(lambda: self._accept(checked))
+        return self.shown.job(key)
 
     def plan(self, body: Mapping[str, Any]) -> Plan | Diagnosis:
         """What would happen if this job were submitted now; nothing does.
@@ -71,40 +67,65 @@ class Service:
         Raises:
             OrchError: E103, E2xx.
         """
-        work = Work.from_request(body)
-        work.check()
-        return self._plan(work)
+        return self._admission.plan(self._admission.look(body))
 
-    def view(self, job: int) -> dict[str, Any]:
-        """One job as JSON.
-
-        Raises:
-            OrchError: E301, there is none of that number.
-        """
-        active = self._core.jobs.get(job)
-        if active is not None and active.view:
-            return active.view
-        row = self._core.store.job(job)
-        if row is None or not row.view:
-            raise OrchError.of(
-                Code.NO_SUCH_JOB, f"there is no job {job}", fix="orch status -a"
-            )
-        return row.view
-
-    def views(self, *, final: bool) -> list[dict[str, Any]]:
-        """The newest jobs as JSON, newest first."""
-        rows = self._core.store.jobs(final=final)
-        # One without a view is not in the queue yet: its number was not told yet.
-        return [self.view(row.id) for row in rows if row.view]
-
-    def cancel(self, job: int, *, force: bool) -> dict[str, Any]:
-        """Ask a job to end; a job that is over stays as it is.
+    def cancel(self, key: JobKey, wish: CancelRequested) -> dict[str, Any]:
+        """Ask a job, or all tasks of an array, to end; what is over stays as it is.
 
         Raises:
             OrchError: E301.
         """
-        self._core.loop.ask(lambda: self._cancel(job, CancelRequested(force)))
-        return self.view(job)
+        self._core.loop.ask(lambda: self._wishes.cancel(key, wish))
+        return self.shown.job(key)
+
+    def retry(self, key: JobKey, mode: RetryMode) -> dict[str, Any]:
+        """Give a job that is over another attempt; of an array its failed tasks.
+
+        Raises:
+            OrchError: E301; E304, it is not over.
+        """
+        self._core.loop.ask(lambda: self._wishes.retry(key, mode))
+        return self.shown.job(key)
+
+    def job(self, key: JobKey) -> dict[str, Any]:
+        """One job as JSON.
+
+        Raises:
+            OrchError: E301.
+        """
+        return self.shown.job(key)
+
+    def jobs(self, asked: Listing) -> dict[str, Any]:
+        """Whole jobs, and how many there are in each state."""
+        return self.shown.jobs(asked)
+
+    def tasks(self, key: JobKey, asked: Listing, offset: int) -> dict[str, Any]:
+        """Tasks of an array.
+
+        Raises:
+            OrchError: E301.
+        """
+        self.shown.job(key)
+        return self.shown.tasks(key.number, asked, offset)
+
+    def story(self, key: JobKey) -> list[dict[str, Any]]:
+        """What happened to a job.
+
+        Raises:
+            OrchError: E301.
+        """
+        return self.shown.story(key)
+
+    def usage(self, since: str) -> list[dict[str, Any]]:
+        """The GPUs that jobs held since then."""
+        return self.shown.usage(since)
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """The files that travel with jobs."""
+        return self._core.snapshots
+
+    # --- the cluster ------------------------------------------------------------------
 
     def gpus(self) -> dict[str, Any]:
         """Every GPU's report, read now, and what is promised on it."""
@@ -122,20 +143,12 @@ class Service:
         """The names of the nodes that are alive."""
         return [node.name for node in self._core.cluster.nodes()]
 
-    # --- inside ---------------------------------------------------------------------
+    # --- inside -----------------------------------------------------------------------
 
-    def _check_unused(self, output: str) -> None:
-        for job in self._core.jobs.values():
-            if job.row.output == output:
-                raise OrchError.of(
-                    Code.WRONG_STATE,
-                    f"job {job.id} is writing to '{output}'",
-                    fix=f"wait for it (orch wait {job.id}), or choose another"
-                    " output.path",
-                )
-
-    def _plan(self, work: Work) -> Plan | Diagnosis:
-        return plan_for(self._core.store, work, self._snapshot())
+    def _accept(self, checked: Checked) -> JobKey:
+        key = self._admission.accept(checked)
+        self._look()
+        return key
 
     def _snapshot(self) -> Snapshot:
         gpus = self._core.cluster.gpus()
@@ -149,53 +162,34 @@ class Service:
             if engine.idle_until is not None
         }
 
-    def _cancel(self, job: int, wish: CancelRequested) -> None:
-        active = self._core.jobs.get(job)
-        if active is not None:
-            self._perform(active, wish)
-
-    def _accept(self, work: Work, request: dict[str, Any], output: str) -> int:
-        # On the loop's thread: of two jobs for one folder, one is refused.
-        self._check_unused(output)
-        row = self._core.store.add_job(work.job.name, request, now(), output)
-        job = ActiveJob(row, work)
-        self._core.jobs[job.id] = job
-        self._core.save(job)
-        self._core.changed(job)
-        self._look()
-        return job.id
-
     def _look(self) -> None:
+        self._perform.seats.look()
         self._placer.look()
 
     def _tick_for_ever(self) -> None:
+        self._try_to_tick()
         while not self._core.loop.stopped.wait(TICK_S):
-            if self._core.jobs or self._core.fleet.engines or self._core.fleet.leaked:
-                self._try_to_tick()
+            self._try_to_tick()
 
     def _try_to_tick(self) -> None:
         try:
-            gpus = tuple(self._core.cluster.gpus())
-            wanted = self._core.cluster.wanted()
-            self._core.loop.ask(lambda: self._tick(gpus, wanted))
+            cluster = self._core.cluster
+            gpus, rooms = cluster.look()
+            wanted = cluster.wanted()
+            self._core.loop.ask(lambda: self._tick(tuple(gpus), tuple(rooms), wanted))
         except Exception:  # noqa: BLE001 - one that fails must not be the last
             traceback.print_exc()
 
-    def _tick(self, gpus: tuple[Gpu, ...], wanted: Set[str]) -> None:
-        fleet = self._core.fleet
+    def _tick(
+        self, gpus: tuple[Gpu, ...], rooms: tuple[NodeRoom, ...], wanted: Set[str]
+    ) -> None:
+        core, fleet = self._core, self._core.fleet
+        core.rooms = rooms
         fleet.settle_leaks(gpus)
         going = [*fleet.expired(), *fleet.crowded(gpus), *fleet.claimed(wanted)]
         for engine in going:
             if not engine.leaving:
-                self._perform.end(engine)
+                self._perform.replicas.end(engine)
+        core.save_again()
+        self._perform.runners.refresh()
         self._look()
-
-
-def _refuse_fakes(plan: Plan) -> None:
-    fakes = [p.gpu.name for p in plan.placements if p.gpu.uuid.startswith("fake-")]
-    if fakes:
-        raise OrchError.of(
-            Code.GPU_FAILED_TO_INITIALISE,
-            f"{', '.join(fakes)}: these GPUs are only described by ORCH_FAKE_GPUS",
-            fix="`orch plan` works with them; to run, `orch down`, unset it, submit",
-        )

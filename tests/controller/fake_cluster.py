@@ -7,15 +7,18 @@ result and error, as Ray would.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from orchestrator.engines.base import EngineSpec, Loaded
 from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.lifecycle.key import JobKey
 from orchestrator.runtime.cluster import Node
+from orchestrator.runtime.commands.spec import CommandNews, CommandSpec
 from orchestrator.runtime.leases import Lease, LeaseRefusedError
+from orchestrator.runtime.node_agents import NodeRoom
 from orchestrator.runtime.progress import RunnerView
 from orchestrator.runtime.runner_job import RunnerJob
 from orchestrator.scheduling.snapshot import Gpu
@@ -71,11 +74,17 @@ class FakeCluster:
 
     @carried
     def nodes(self) -> list[Node]:
-        return [Node("node-a", "local", "127.0.0.1", head=True)]
+        head = Node("node-a", "local", "127.0.0.1", head=True)
+        return [] if head.id in self.world.dead_nodes else [head]
 
     @carried
     def gpus(self) -> list[Gpu]:
         return self.world.report()
+
+    @carried
+    def look(self) -> tuple[list[Gpu], list[NodeRoom]]:
+        self.world.trip("gpus")
+        return self.world.report(), self.world.rooms()
 
     @carried
     def wanted(self) -> frozenset[str]:
@@ -139,9 +148,18 @@ class FakeCluster:
         return loaded, (replica.pid, replica.pid + 1)
 
     @carried
-    def end_replica(self, replica: Handle, timeout_s: float) -> None:
+    def begin_replica(
+        self, replica: Handle, log: str, redact: tuple[str, ...] = ()
+    ) -> None:
+        assert not redact or log
+        self.world.replicas[replica.name].log = log
+
+    @carried
+    def end_replica(self, replica: Handle, timeout_s: float) -> int:
         assert timeout_s > 0
+        there = self.world.replicas.get(replica.name)
         self._kill(replica)
+        return replica.pid + 1 if there and there.spec else 0
 
     @carried
     def answers(self, replica: Handle) -> bool:
@@ -192,6 +210,37 @@ class FakeCluster:
         return self._runner(runner).view
 
     @carried
+    def start_command(self, node_id: str, spec: CommandSpec) -> int:
+        self._node(node_id)
+        command = self.world.node_commands.start(spec)
+        self.world.changed.notify_all()
+        return command.pid
+
+    @carried
+    def signal_command(
+        self, node_id: str, key: JobKey, attempt: int, signal: int
+    ) -> bool:
+        self._node(node_id)
+        return self.world.node_commands.signal(key, attempt, signal)
+
+    @carried
+    def watch_commands(self, node_id: str, after: int, timeout_s: float) -> CommandNews:
+        self._node(node_id)
+        commands = self.world.node_commands
+        self.world.changed.wait_for(
+            lambda: commands.version != after or self._cut, timeout_s
+        )
+        self.alive()
+        return commands.news()
+
+    @carried
+    def forget_commands(
+        self, node_id: str, ended: Sequence[tuple[JobKey, int]]
+    ) -> None:
+        self._node(node_id)
+        self.world.node_commands.forget(ended)
+
+    @carried
     def find_replica(self, name: str) -> Handle | None:
         there = self.world.replicas.get(name)
         return there.handle if there and there.spec else None
@@ -218,6 +267,10 @@ class FakeCluster:
     @carried
     def kill(self, actor: Handle) -> None:
         self._kill(actor)
+
+    def _node(self, node_id: str) -> None:
+        if node_id in self.world.dead_nodes:
+            raise OrchError.of(Code.NODE_LOST, "the node's agent does not answer")
 
     def _kill(self, actor: Handle) -> None:
         for known in (self.world.replicas, self.world.runners):

@@ -12,10 +12,13 @@ from typing import Any, TypeVar
 
 from orchestrator.engines.base import EngineSpec
 from orchestrator.errors import Fault
+from orchestrator.lifecycle.key import JobKey
+from orchestrator.runtime.node_agents import NodeRoom
 from orchestrator.runtime.progress import RunnerView
 from orchestrator.runtime.runner_job import RunnerJob
 from orchestrator.scheduling.snapshot import DeviceKind, Gpu, Owner, Uuid
 from orchestrator.units import GIB
+from tests.controller.fake_commands import FakeCommand, FakeCommands
 
 T = TypeVar("T")
 PATIENCE_S = 10.0
@@ -35,6 +38,7 @@ class FakeReplica:
     lease: str
     gpu: str
     spec: EngineSpec | None = None
+    log: str = ""
 
 
 @dataclass
@@ -104,6 +108,8 @@ class World:
         """Method -> how often it will raise what nobody has foreseen."""
         self.dead_nodes: set[str] = set()
         self.wanted: frozenset[str] = frozenset()
+        self.node_commands = FakeCommands()
+        self.cores = 2
         self._pids = 1000
 
     def until(self, met: Callable[[], T], what: str) -> T:
@@ -154,6 +160,26 @@ class World:
         return [
             self._seen(gpu) for gpu in self.gpus if gpu.node_id not in self.dead_nodes
         ]
+
+    def rooms(self) -> list[NodeRoom]:
+        """What the node has for commands."""
+        if "node-a" in self.dead_nodes:
+            return []
+        return [NodeRoom("node-a", "local", True, self.cores, 8 * GIB, 8 * GIB)]
+
+    def command(self, key: str, attempt: int = 1) -> FakeCommand:
+        """A job's command, as soon as its node runs it."""
+        running = self.node_commands.running
+        ident = (JobKey.parse(key), attempt)
+        found = self.until(lambda: running.get(ident), f"the command of {key} runs")
+        assert found is not None
+        return found
+
+    def end_command(self, key: str, code: int | None = 0, attempt: int = 1) -> None:
+        """The command of a job ends."""
+        self.command(key, attempt)
+        ident = (JobKey.parse(key), attempt)
+        self.change(lambda: self.node_commands.end(ident, code, None))
 
     def check(self) -> None:
         """Nothing is held twice, nothing lives without its lease."""

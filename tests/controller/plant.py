@@ -18,7 +18,7 @@ from orchestrator.controller.service import Service
 from orchestrator.controller.store import Store
 from orchestrator.engines.sources import resolve_model
 from orchestrator.runtime.cluster import Cluster
-from orchestrator.spec.job import Job, Model
+from orchestrator.spec.job import Model, validate_job
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fake_world import PATIENCE_S, World
 
@@ -53,7 +53,7 @@ def request_for(folder: Path, **sections: Any) -> dict[str, Any]:  # noqa: ANN40
         "keep_alive": 0,
         **sections,
     }
-    job = Job.model_validate(document)
+    job = validate_job(document)
     return job_request(job, path="job.yaml", folder=folder, text="")
 
 

@@ -95,10 +95,3 @@ def test_a_job_that_is_given_up_while_its_runner_waits_stops_it(
         view = one.until_state(job, "FAILED")
         assert [fault["code"] for fault in view["faults"]] == ["E103"]
         assert runner.stops == [True]
-
-
-def test_a_job_is_not_shown_before_it_is_in_the_queue(two: Plant) -> None:
-    row = two.core.store.add_job("early", {}, "2026-01-01T00:00:00Z", "/out")
-    shown = two.client.get("/v1/jobs").json()["jobs"]
-    status = two.client.get(f"/v1/jobs/{row.id}").status_code
-    assert (shown, status) == ([], 404)

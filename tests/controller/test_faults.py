@@ -49,7 +49,7 @@ def test_a_gpu_that_does_not_start_is_left_out(two: Plant) -> None:
 
 def test_a_job_for_which_no_gpu_starts_fails_with_every_cause(two: Plant) -> None:
     two.world.faults.update({"GPU-0": NO_CUDA, "GPU-1": NO_CUDA})
-    job = two.submit()
+    job = two.submit(retry={"max": 0})
     assert codes(two.until_state(job, "FAILED")) == ["E102", "E102"]
     assert len(two.world.loads) == 2
 
@@ -105,7 +105,7 @@ def test_a_job_whose_last_replica_is_let_go_fails_and_stops_its_runner(
     tmp_path: Path,
 ) -> None:
     with plant(tmp_path, 24) as one:
-        job = one.submit()
+        job = one.submit(retry={"max": 0})
         runner = one.world.runner(job)
         (replica,) = runner.with_replicas(1)
         one.world.faults["GPU-0"] = NO_CUDA
@@ -142,15 +142,15 @@ def test_a_runner_that_dies_is_started_again_with_all_replicas(two: Plant) -> No
     assert "the runner was lost" in " ".join(view["notices"])
 
 
-def test_a_runner_that_dies_for_ever_fails_the_job(two: Plant) -> None:
-    job = two.submit()
+def test_a_runner_that_dies_for_ever_ends_the_job(two: Plant) -> None:
+    job = two.submit(retry={"max": 0})
     runner = two.world.runner(job)
     two.running(job)
     for _ in range(MAX_RESTARTS):
         runner.die()
         runner = two.world.runner(job, other_than=runner)
     runner.die()
-    assert codes(two.until_state(job, "FAILED")) == ["E502"]
+    assert codes(two.until_state(job, "LOST")) == ["E502"]
 
 
 def test_a_replica_lost_while_the_runner_starts_again_is_not_forgotten(

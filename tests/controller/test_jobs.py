@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 from orchestrator.errors import Code, Fault
+from orchestrator.lifecycle.key import JobKey
 from orchestrator.scheduling.snapshot import Owner
 from orchestrator.units import GIB
 from tests.controller.plant import Plant, model_folder, request_for
@@ -105,7 +106,7 @@ def test_what_can_never_fit_is_not_queued(two: Plant) -> None:
     assert answer.status_code == 409
     (fault,) = answer.json()["error"]["faults"]
     assert (fault["code"], fault["exit_code"]) == ("E101", 5)
-    assert two.client.get("/v1/jobs?all=1").json() == {"jobs": []}
+    assert two.client.get("/v1/jobs?all=1").json()["jobs"] == []
 
 
 def test_a_plan_changes_nothing(two: Plant) -> None:
@@ -158,5 +159,5 @@ def test_every_step_of_a_job_is_on_record(two: Plant) -> None:
     two.running(job)
     two.world.runner(job).finish()
     two.until_state(job, "SUCCEEDED")
-    states = [state for _, _, state, _ in two.core.store.events(job)]
+    states = [event.state for event in two.core.store.events(JobKey(job))]
     assert states == ["LOADING", "RUNNING", "RUNNING", "SUCCEEDED"]

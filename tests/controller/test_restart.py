@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from orchestrator.controller.store import NewJob
 from orchestrator.errors import Code, Fault
 from tests.controller.plant import Generations, Plant
 
@@ -194,7 +195,9 @@ def test_jobs_that_are_over_stay_as_they_were(generations: Generations) -> None:
     job = generations.plant.submit()
     generations.plant.running(job)
     generations.world.runner(job).finish()
-    view = generations.plant.until_state(job, "SUCCEEDED")
+    plant = generations.plant
+    plant.until_state(job, "SUCCEEDED")
+    view = plant.until(job, lambda v: len(v["returned"]) == 2, "memory is back")
     assert generations.next().job(job) == view
 
 
@@ -213,7 +216,8 @@ def test_a_job_that_cannot_be_read_any_more_fails_alone(
     old = generations.plant
     good = old.submit()
     old.running(good)
-    bad = old.core.store.add_job("bad", {"spec": {}}, "2026-01-01T00:00:00Z", "/out")
+    broken = NewJob("batch", "bad", {"spec": {}}, "/out", "2026-01-01T00:00:00Z")
+    bad = old.core.store.accept(broken)
     new = generations.next()
     view = new.until_state(bad.id, "FAILED")
     assert [fault["code"] for fault in view["faults"]] == ["E203"]

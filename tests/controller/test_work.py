@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.controller.work import Work
+from orchestrator.controller.batch_work import BatchWork
+from orchestrator.controller.requests import Request
+from orchestrator.controller.snapshots import Snapshots
 from orchestrator.errors import Code, OrchError
 from orchestrator.scheduling.plan import Plan
 from orchestrator.scheduling.schedule import schedule
@@ -22,12 +24,15 @@ GPUS = snapshot_of("local: 24 | 24")
 CPUS = snapshot_of("local: cpu 16 | cpu 16")
 
 
-def work_for(folder: Path, **sections: Any) -> Work:  # noqa: ANN401
+def work_for(folder: Path, **sections: Any) -> BatchWork:  # noqa: ANN401
     """The work, after a journey over HTTP."""
-    return Work.from_request(json.loads(json.dumps(request_for(folder, **sections))))
+    request = Request.of(json.loads(json.dumps(request_for(folder, **sections))))
+    work = request.work(Snapshots(folder / "snapshots"))
+    assert isinstance(work, BatchWork)
+    return work
 
 
-def minilm(folder: Path, **sections: Any) -> Work:  # noqa: ANN401
+def minilm(folder: Path, **sections: Any) -> BatchWork:  # noqa: ANN401
     return work_for(folder, **{"model": {"id": MINILM}, "resources": {}, **sections})
 
 
@@ -35,17 +40,15 @@ def test_a_request_of_the_client_is_understood(tmp_path: Path) -> None:
     work = work_for(tmp_path, name="mine", input={"path": "rows.jsonl", "text": "t"})
     assert work.job.name == "mine"
     assert work.folder == tmp_path
-    assert work.path == "job.yaml"
     assert work.code == {"my_model.py": b"class MyModel: ...\n"}
     assert work.fields == ("t",)
     assert work.model_label == "my_model:MyModel"
-    assert work.output_path() == str(tmp_path / "out" / "{id}")
     work.check()
 
 
 def test_the_name_is_filled_into_the_output(tmp_path: Path) -> None:
-    work = work_for(tmp_path, name="a", output={"path": "/o/{name}-{id}"})
-    assert work.output_path() == "/o/a-{id}"
+    body = request_for(tmp_path, name="a", output={"path": "/o/{name}-{id}"})
+    assert Request.of(body).output() == "/o/a-{id}"
 
 
 def without(body: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -57,7 +60,13 @@ def test_a_body_that_is_none_is_refused_as_a_bad_value(tmp_path: Path) -> None:
     spec, source = good["spec"], good["source"]
     bad: list[Any] = [
         {},
-        *(without(good, name) for name in good),
+        *(without(good, name) for name in ("spec", "source", "code")),
+        {**good, "env": ["A"]},
+        {**good, "env": {"A": 5}},
+        {**good, "env": {"A=B": "x"}},
+        {**good, "secrets": {"A": "x\0"}},
+        {**good, "snapshot": 5},
+        {**good, "wait_start_s": "now"},
         {**good, "spec": None},
         {**good, "spec": []},
         {**good, "spec": without(spec, "version")},
@@ -79,7 +88,7 @@ def test_a_body_that_is_none_is_refused_as_a_bad_value(tmp_path: Path) -> None:
     ]
     for body in bad:
         with pytest.raises(OrchError) as caught:
-            Work.from_request(body)
+            Request.of(body)
         assert caught.value.fault.code is Code.BAD_VALUE, body
 
 
@@ -101,8 +110,8 @@ def test_what_is_not_there_is_said_before_anything_is_queued(
     assert caught.value.fault.code is code
 
 
-def key(work: Work, kind: DeviceKind = DeviceKind.CUDA) -> str:
-    return work.engine_key(kind)
+def key(work: BatchWork, kind: DeviceKind = DeviceKind.CUDA) -> str:
+    return work.engine_key(kind, work.look())
 
 
 SAME = [
@@ -154,8 +163,8 @@ def test_a_model_from_elsewhere_is_the_same_from_every_folder(tmp_path: Path) ->
     assert len({key(work_for(folder)) for folder in folders}) == 2
 
 
-def planned(work: Work, snapshot: Snapshot, peak_bytes: int | None = None) -> Plan:
-    plan = schedule(work.demand(snapshot, peak_bytes), snapshot)
+def planned(work: BatchWork, snapshot: Snapshot, peak_bytes: int | None = None) -> Plan:
+    plan = schedule(work.demand(snapshot, work.look(), peak_bytes), snapshot)
     assert isinstance(plan, Plan)
     return plan
 
@@ -215,9 +224,13 @@ def test_the_engine_is_told_of_its_gpu_and_what_it_may_use(tmp_path: Path) -> No
     assert spec.folder == str(tmp_path)
 
 
+def identified(work: BatchWork) -> dict[str, Any]:
+    return work.identity(work.look())
+
+
 def test_results_of_the_same_model_and_params_can_be_reused(tmp_path: Path) -> None:
-    identity = minilm(tmp_path).identity()
-    assert identity == minilm(tmp_path, name="other", keep_alive="9m").identity()
-    assert identity != minilm(tmp_path, params={"max_length": 9}).identity()
+    identity = identified(minilm(tmp_path))
+    assert identity == identified(minilm(tmp_path, name="other", keep_alive="9m"))
+    assert identity != identified(minilm(tmp_path, params={"max_length": 9}))
     assert identity["revision"], "the package's version"
     assert json.loads(json.dumps(identity)) == identity

@@ -1,0 +1,274 @@
+"""Taking a job in: what can never run is refused at once, what is accepted is kept."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.controller.batch_work import BatchWork
+from orchestrator.controller.core import Core, now
+from orchestrator.controller.line import after_of, needs_of
+from orchestrator.controller.performer import Performer
+from orchestrator.controller.placer import plan_for
+from orchestrator.controller.queue import Pool
+from orchestrator.controller.requests import Request, Work
+from orchestrator.controller.store import JobRow, NewJob, NewTask, QueuedRow
+from orchestrator.controller.views import array_view
+from orchestrator.engines.model_files import ModelFiles
+from orchestrator.errors import EXIT_NEVER, EXIT_NOT_NOW, Code, Fault, OrchError
+from orchestrator.lifecycle.events import DependencyFailed
+from orchestrator.lifecycle.key import JobKey
+from orchestrator.scheduling.diagnosis import diagnosis_fault
+from orchestrator.scheduling.plan import Diagnosis, Plan
+from orchestrator.scheduling.snapshot import Snapshot
+from orchestrator.units import format_memory
+
+IN_HAND = 256
+"""Jobs that wait are kept ready up to this many; of the others the store knows."""
+
+_NOT_STORED = ("secrets", "wait_start_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request that has been looked at, outside the loop's thread.
+
+    Attributes:
+        request: What was asked for.
+        body: As it will be stored.
+        work: The job, or its first task.
+        files: The model's, if it has one.
+    """
+
+    request: Request
+    body: Mapping[str, Any]
+    work: Work
+    files: ModelFiles | None
+
+
+class Admission:
+    """Accepts jobs. `check` belongs to API threads, `accept` to the loop's."""
+
+    def __init__(
+        self, core: Core, perform: Performer, snapshot: Callable[[], Snapshot]
+    ) -> None:
+        """Begin.
+
+        Args:
+            core: The controller's state.
+            perform: Carries out what machines say.
+            snapshot: Reads the GPUs; not to be called on the loop's thread.
+        """
+        self._core = core
+        self._perform = perform
+        self._snapshot = snapshot
+
+    def look(self, body: Mapping[str, Any]) -> Checked:
+        """Read a request and look at the files it names.
+
+        Raises:
+            OrchError: E103, E2xx.
+        """
+        request = Request.of(body)
+        if request.snapshot and not self._core.snapshots.has(request.snapshot):
+            raise OrchError.of(
+                Code.BAD_VALUE, "the job's code was not sent before the job itself"
+            )
+        work = request.work(self._core.snapshots, 0 if request.tasks else -1)
+        files = work.check() if isinstance(work, BatchWork) else None
+        kept = {key: part for key, part in body.items() if key not in _NOT_STORED}
+        return Checked(request, kept, work, files)
+
+    def plan(self, checked: Checked) -> Plan | Diagnosis:
+        """What would happen on the cluster as it is now.
+
+        Raises:
+            OrchError: E103, E2xx; E203 for a command, which has no plan.
+        """
+        if not isinstance(checked.work, BatchWork):
+            raise no_plan()
+        store = self._core.store
+        return plan_for(store, checked.work, checked.files, self._snapshot())
+
+    def check(self, body: Mapping[str, Any]) -> Checked:
+        """Look whether the job can be accepted.
+
+        Raises:
+            OrchError: E101 if it can never fit, or not now where it must; E103,
+                E2xx, E304.
+        """
+        checked = self.look(body)
+        request, work = checked.request, checked.work
+        output = request.output(0 if request.tasks else -1)
+        if isinstance(work, BatchWork):
+            self._refuse_hopeless(self.plan(checked), now=request.now)
+            work.check_output(output, checked.files)
+        else:
+            self._refuse_too_large(work.needs.cpus, work.needs.memory_bytes)
+            work.check_output(output)
+        return checked
+
+    def accept(self, checked: Checked) -> JobKey:
+        """Store the job and let it wait; when this returns, no crash loses it.
+
+        Raises:
+            OrchError: E301, E304: nothing is stored.
+        """
+        request, core = checked.request, self._core
+        for number, _ in _after(request):
+            if core.store.state(JobKey(number)) is None:
+                raise OrchError.of(
+                    Code.NO_SUCH_JOB,
+                    f"after: there is no job {number}",
+                    fix="orch status -a",
+                )
+        if request.now and (pool := needs_of(checked.work)["pool"]):
+            self._refuse_to_wait(pool)
+        self._check_unused(request)
+        row = core.store.accept(_new_job(checked))
+        if row.tasks:
+            self._save_array(row, checked)
+        for task in range(row.tasks) if row.tasks else (-1,):
+            self._queue(row, JobKey(row.key.number, task), checked)
+        return row.key
+
+    # --- inside -----------------------------------------------------------------------
+
+    def _refuse_hopeless(self, answer: Plan | Diagnosis, *, now: bool) -> None:
+        if isinstance(answer, Plan):
+            _refuse_fakes(answer)
+        elif not answer.ever:
+            raise OrchError((diagnosis_fault(answer),))
+        elif now:
+            raise OrchError((_not_now(diagnosis_fault(answer)),))
+
+    def _refuse_too_large(self, cpus: float, memory_bytes: int) -> None:
+        rooms = self._core.rooms
+        if not rooms or any(
+            room.cores >= cpus and room.memory_bytes >= memory_bytes for room in rooms
+        ):
+            return
+        largest = max(rooms, key=lambda room: (room.cores, room.memory_bytes))
+        fault = Fault(
+            Code.BAD_VALUE,
+            f"no node has {cpus:g} cores and {format_memory(memory_bytes)} of memory",
+            facts=(
+                f"the largest, '{largest.name}', has {largest.cores} cores and "
+                f"{format_memory(largest.memory_bytes)}",
+            ),
+            fix="lower resources.cpus or resources.memory",
+            exits=EXIT_NEVER,
+        )
+        raise OrchError((fault,))
+
+    def _refuse_to_wait(self, pool: Pool) -> None:
+        before = self._core.queue.window(pool, 1)
+        if before:
+            fault = Fault(
+                Code.NOT_ENOUGH_GPU_MEMORY,
+                f"the job cannot start now: job {before[0].key} waits before it",
+                fix="leave --wait-start out: it starts by itself",
+            )
+            raise OrchError((_not_now(fault),))
+
+    def _check_unused(self, request: Request) -> None:
+        output = request.output()
+        if "{id}" in output:
+            return
+        other = self._core.store.writing_to(output)
+        if other is not None:
+            raise OrchError.of(
+                Code.WRONG_STATE,
+                f"job {other} is writing to '{output}', or waits to",
+                fix=f"wait for it (orch wait {other}), or choose another output.path",
+            )
+
+    def _save_array(self, row: JobRow, checked: Checked) -> None:
+        view = array_view(row, checked.request, checked.work)
+        self._core.store.save_view(row.key, view)
+
+    def _queue(self, whole: JobRow, key: JobKey, checked: Checked) -> None:
+        core = self._core
+        job = core.job(key) if len(core.jobs) < IN_HAND and not key.is_task else None
+        if job is not None:
+            job.files, job.looked = checked.files, True
+            core.changed(job)
+        needs = needs_of(checked.work)
+        limit = checked.request.job.array
+        row = QueuedRow(
+            key=key,
+            priority=whole.priority,
+            # Tasks follow their array, as the store has them.
+            seq=whole.seq + key.task + 1,
+            not_before=None,
+            has_after=bool(whole.after),
+            max_parallel=limit.max_parallel if limit else None,
+            needs=needs,
+        )
+        wrong = self._perform.line.add_stored(row, whole.after)
+        if wrong is not None:
+            waiting = core.job(key)
+            assert waiting is not None
+            self._perform(waiting, DependencyFailed(JobKey(wrong[0]), wrong[1]))
+            return
+        self._perform.limits.queued(key, checked.request.job, 1, whole.created_at)
+
+
+def no_plan() -> OrchError:
+    """E203: what is asked for is not a matter of GPUs."""
+    return OrchError.of(
+        Code.BAD_VALUE,
+        "a command has no plan: it runs on the first node with free cores",
+        fix="orch submit it",
+    )
+
+
+def _new_job(checked: Checked) -> NewJob:
+    request, job = checked.request, checked.request.job
+    limit = job.array.max_parallel if job.array else None
+    tasks = (
+        NewTask(f"{job.name}", request.output(task)) for task in range(request.tasks)
+    )
+    return NewJob(
+        kind=job.kind,
+        name=job.name,
+        request=checked.body,
+        output=request.output(),
+        created_at=now(),
+        run=uuid.uuid4().hex,
+        user=request.user,
+        priority=job.priority,
+        after=after_of(job),
+        max_parallel=limit,
+        tasks=tuple(tasks),
+        secrets=request.secrets,
+        needs=needs_of(checked.work),
+    )
+
+
+def _after(request: Request) -> list[tuple[int, str]]:
+    pairs = [(one.job, one.when) for one in request.job.after]
+    for job, _ in pairs:
+        if isinstance(job, str):
+            raise OrchError.of(
+                Code.BAD_VALUE,
+                f"after: '{job}' is no job of this submit",
+                fix="give the id of a job, or submit both in one go",
+            )
+    return [(int(job), when) for job, when in pairs]
+
+
+def _not_now(fault: Fault) -> Fault:
+    return Fault(fault.code, fault.message, fault.facts, fault.fix, exits=EXIT_NOT_NOW)
+
+
+def _refuse_fakes(plan: Plan) -> None:
+    fakes = [p.gpu.name for p in plan.placements if p.gpu.uuid.startswith("fake-")]
+    if fakes:
+        raise OrchError.of(
+            Code.GPU_FAILED_TO_INITIALISE,
+            f"{', '.join(fakes)}: these GPUs are only described by ORCH_FAKE_GPUS",
+            fix="`orch plan` works with them; to run, `orch down`, unset it, submit",
+        )

@@ -1,0 +1,69 @@
+"""Arrays: a job whose tasks run; its state and its counts follow from theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from orchestrator.controller.core import Core, now
+from orchestrator.controller.store import JobRow, Standing
+from orchestrator.lifecycle.key import JobKey
+from orchestrator.lifecycle.states import State
+
+_WORST_FIRST = (
+    State.FAILED,
+    State.LOST,
+    State.TIMEOUT,
+    State.CANCELLED,
+    State.SKIPPED,
+    State.SUCCEEDED,
+)
+
+
+def array_state(counts: Mapping[State, int]) -> State:
+    """What an array is whose tasks are so many in each state.
+
+    It is over when all of them are; then it is what the worst of them is.
+    """
+    alive = [state for state, n in counts.items() if n and not state.final]
+    if not alive:
+        return next((s for s in _WORST_FIRST if counts.get(s)), State.SUCCEEDED)
+    ended = any(n and state.final for state, n in counts.items())
+    begun = ended or any(state is not State.PENDING for state in alive)
+    return State.RUNNING if begun else State.PENDING
+
+
+class Arrays:
+    """Keeps the rows of arrays in step with their tasks. On the loop's thread."""
+
+    def __init__(self, core: Core, ended: Callable[[int, State], None]) -> None:
+        """Begin.
+
+        Args:
+            core: The controller's state.
+            ended: Told of each array that is over.
+        """
+        self._core = core
+        self._ended = ended
+
+    def task_changed(self, key: JobKey) -> None:
+        """A task came into another state."""
+        row = self._core.store.job(key.whole)
+        if row is None:
+            return
+        state = array_state(self._core.store.task_counts(key.number))
+        if state is not row.state:
+            self._core.store.save(row.key, _standing(row, state))
+        self._core.changes.notify(row.key)
+        if state.final and not row.state.final:
+            self._ended(key.number, state)
+
+
+def _standing(row: JobRow, state: State) -> Standing:
+    version = row.view.get("version", 0) + 1
+    return Standing(
+        state=state,
+        view={**row.view, "version": version},
+        attempt=row.attempt,
+        started_at=row.started_at or (now() if state is not State.PENDING else None),
+        finished_at=now() if state.final else None,
+    )

@@ -1,0 +1,200 @@
+"""Commands on their nodes: started, watched, stopped. On the loop's thread.
+
+A node tells of all its commands whenever one starts or ends (`CommandNews`); what
+happened to a job's command is read from there and from nowhere else.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from signal import SIGKILL, SIGTERM, Signals
+
+from orchestrator.controller.active import ActiveJob
+from orchestrator.controller.command_work import CommandWork
+from orchestrator.controller.core import Core
+from orchestrator.controller.loop import bug
+from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.lifecycle.events import (
+    CommandEnded,
+    CommandLost,
+    CommandStarted,
+    Event,
+)
+from orchestrator.lifecycle.instructions import StartCommand, StopCommand
+from orchestrator.lifecycle.key import JobKey
+from orchestrator.runtime.commands.spec import CommandEnd, CommandNews
+
+WATCH_S = 10.0
+AGAIN_S = 1.0
+
+_Ident = tuple[JobKey, int]
+
+
+@dataclass(slots=True)
+class _Node:
+    """What the controller knows of one node's commands.
+
+    Attributes:
+        name: For people.
+        jobs: Those that have a command there.
+        asked: How many times the node was asked for news.
+        confirmed: Commands that it took, with `asked` at that time: news that was
+            asked for later has them, or their agent died.
+    """
+
+    name: str
+    jobs: dict[JobKey, ActiveJob] = field(default_factory=dict)
+    asked: int = 0
+    confirmed: dict[_Ident, int] = field(default_factory=dict)
+
+
+class Commands:
+    """The commands of all nodes."""
+
+    def __init__(self, core: Core, perform: Callable[[ActiveJob, Event], None]) -> None:
+        self._core = core
+        self._perform = perform
+        self._nodes: dict[str, _Node] = {}
+
+    def start(self, job: ActiveJob, start: StartCommand) -> None:
+        """Start the attempt's command on its node, unless the node knows it."""
+        node = self._node(job)
+        node.jobs[job.key] = job
+        assert isinstance(job.work, CommandWork)
+        spec = job.work.command(
+            job.row,
+            start.attempt,
+            attempt_folder(job.key, start.attempt),
+            self._core.store.secrets(job.key),
+        )
+        node_id = job.command.node_id
+        self._core.loop.effect(
+            lambda: self._core.cluster.start_command(node_id, spec),
+            lambda _pid: self._confirm(job, start.attempt),
+            lambda error: self._not_started(job, start.attempt, error),
+        )
+
+    def stop(self, job: ActiveJob, stop: StopCommand) -> None:
+        """Ask the command to end, or end it."""
+        node_id, key = job.command.node_id, job.key
+        number = SIGKILL if stop.force else SIGTERM
+        self._core.loop.effect(
+            lambda: self._core.cluster.signal_command(
+                node_id, key, stop.attempt, number
+            ),
+            lambda _sent: None,
+        )
+
+    def forget(self, job: ActiveJob) -> None:
+        """The attempt is over."""
+        node = self._nodes.get(job.command.node_id)
+        if node is not None:
+            node.jobs.pop(job.key, None)
+
+    # --- news -------------------------------------------------------------------------
+
+    def _node(self, job: ActiveJob) -> _Node:
+        node_id = job.command.node_id
+        node = self._nodes.get(node_id)
+        if node is None:
+            node = self._nodes[node_id] = _Node(job.command.node)
+            self._core.loop.thread(lambda: self._watch(node_id), f"commands {node_id}")
+        return node
+
+    def _watch(self, node_id: str) -> None:
+        """On a thread of its own: ask the node for news, for ever."""
+        cluster, loop = self._core.cluster, self._core.loop
+        node, version = self._nodes[node_id], -1
+        while not loop.stopped.is_set():
+            node.asked += 1
+            try:
+                news = cluster.watch_commands(node_id, version, WATCH_S)
+            except OrchError as error:
+                alive = any(node.id == node_id for node in cluster.nodes())
+                loop.post(partial(self._silent, node_id, error.fault, alive=alive))
+                loop.stopped.wait(AGAIN_S)
+                continue
+            except Exception:  # noqa: BLE001 - without news every command would hang
+                traceback.print_exc()
+                loop.stopped.wait(AGAIN_S)
+                continue
+            version = news.version
+            loop.post(partial(self._news, node_id, news, node.asked))
+
+    def _news(self, node_id: str, news: CommandNews, asked: int) -> None:
+        node = self._nodes[node_id]
+        running = {(r.key, r.attempt): r.pid for r in news.running}
+        ended = {(end.key, end.attempt): end for end in news.ended}
+        for job in list(node.jobs.values()):
+            ident = (job.key, job.machine.attempt)
+            if ident in ended:
+                self._ended(job, ended[ident])
+            elif ident in running:
+                self._started(job, running[ident])
+            elif node.confirmed.get(ident, asked) < asked:
+                self._perform(job, CommandLost(ident[1], _agent_lost(node.name)))
+        if ended:
+            self._forget_ended(node, node_id, ended)
+
+    def _forget_ended(
+        self, node: _Node, node_id: str, ended: dict[_Ident, CommandEnd]
+    ) -> None:
+        for ident in ended:
+            node.confirmed.pop(ident, None)
+        self._core.loop.effect(
+            lambda: self._core.cluster.forget_commands(node_id, list(ended)),
+            lambda _done: None,
+        )
+
+    def _confirm(self, job: ActiveJob, attempt: int) -> None:
+        node = self._nodes.get(job.command.node_id)
+        if node is not None and job.machine.attempt == attempt:
+            node.confirmed[job.key, attempt] = node.asked
+
+    def _started(self, job: ActiveJob, pid: int) -> None:
+        if pid and job.command.pid != pid:
+            job.command.pid = pid
+            self._perform(job, CommandStarted(job.machine.attempt, pid))
+
+    def _ended(self, job: ActiveJob, end: CommandEnd) -> None:
+        attempt = end.attempt
+        if end.error:
+            self._perform(job, CommandLost(attempt, Fault(Code.BAD_VALUE, end.error)))
+        elif end.lost:
+            self._perform(job, CommandLost(attempt, _agent_lost(job.command.node)))
+        else:
+            name = None
+            if end.signal is not None:
+                name = str(end.signal)
+                with suppress(ValueError):
+                    name = Signals(end.signal).name
+            job.command.exit_code, job.command.signal = end.exit_code, name
+            self._perform(job, CommandEnded(attempt, end.exit_code, name))
+
+    def _not_started(self, job: ActiveJob, attempt: int, error: Exception) -> None:
+        fault = error.fault if isinstance(error, OrchError) else bug(error)
+        self._perform(job, CommandLost(attempt, fault))
+
+    def _silent(self, node_id: str, fault: Fault, *, alive: bool) -> None:
+        """A node does not answer: if it is gone, so are its commands."""
+        if alive:
+            # Its agent is being started again, and will not know them.
+            return
+        for job in list(self._nodes[node_id].jobs.values()):
+            self._perform(job, CommandLost(job.machine.attempt, fault))
+
+
+def attempt_folder(key: JobKey, attempt: int) -> str:
+    """Where an attempt's files are, in the state folder of the node it runs on."""
+    return f"jobs/{key}/attempt-{attempt}"
+
+
+def _agent_lost(node: str) -> Fault:
+    return Fault(
+        Code.RUNNER_LOST,
+        f"what watched the command on '{node}' was killed, and the command with it",
+    )

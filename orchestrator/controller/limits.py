@@ -1,0 +1,58 @@
+"""The time limits of job files, and what is due after a while: grace and retries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orchestrator.controller.active import ActiveJob
+from orchestrator.controller.core import Core, now, seconds_since
+from orchestrator.lifecycle.events import Event, GraceOver, Phase, RetryDue, TimedOut
+from orchestrator.lifecycle.instructions import ArmGrace
+from orchestrator.lifecycle.key import JobKey
+from orchestrator.lifecycle.states import State
+from orchestrator.spec.job import Job
+
+
+class Limits:
+    """Timers of jobs. A timer that is too late is none: the machine sees to that."""
+
+    def __init__(self, core: Core, perform: Callable[[ActiveJob, Event], None]) -> None:
+        self._core = core
+        self._perform = perform
+
+    def queued(self, key: JobKey, job: Job, attempt: int, since: str) -> None:
+        """A job waits for its place, since then."""
+        limit_s = job.timeout.queue
+        if limit_s is not None:
+            left_s = limit_s - seconds_since(since)
+            self._arm(key, left_s, TimedOut(attempt, Phase.QUEUE, limit_s))
+
+    def changed(self, job: ActiveJob) -> None:
+        """A job came into another state."""
+        timeout, attempt = job.job.timeout, job.machine.attempt
+        match job.machine.state:
+            case State.LOADING if timeout.start is not None:
+                limit = TimedOut(attempt, Phase.START, timeout.start)
+                self._arm(job.key, timeout.start, limit)
+            case State.RUNNING if timeout.run is not None:
+                left_s = timeout.run - seconds_since(job.started_at or now())
+                self._arm(job.key, left_s, TimedOut(attempt, Phase.RUN, timeout.run))
+            case _:
+                return
+
+    def grace(self, job: ActiveJob, arm: ArmGrace) -> None:
+        """What was asked to stop has so long to do it."""
+        self._arm(job.key, arm.seconds, GraceOver(arm.attempt))
+
+    def retry(self, job: ActiveJob, delay_s: float) -> None:
+        """The next attempt comes after a while."""
+        self._arm(job.key, delay_s, RetryDue(job.machine.attempt))
+
+    def _arm(self, key: JobKey, delay_s: float, event: Event) -> None:
+        self._core.loop.later(delay_s, lambda: self._due(key, event))
+
+    def _due(self, key: JobKey, event: Event) -> None:
+        waits = key in self._core.queue
+        job = self._core.job(key) if waits else self._core.jobs.get(key)
+        if job is not None:
+            self._perform(job, event)

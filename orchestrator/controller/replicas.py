@@ -1,0 +1,179 @@
+"""The replicas of batch jobs: loaded, dropped, kept alive. On the loop's thread."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from dataclasses import replace
+
+from orchestrator.controller.active import ActiveJob
+from orchestrator.controller.batch_work import BatchWork
+from orchestrator.controller.commands import attempt_folder
+from orchestrator.controller.core import Core, now
+from orchestrator.controller.ending import Ended, end_engine
+from orchestrator.controller.fleet import Engine
+from orchestrator.controller.loop import bug
+from orchestrator.controller.store import Usage
+from orchestrator.engines.base import Loaded
+from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.lifecycle.events import Event, ReplicaFailed, ReplicaReady
+from orchestrator.lifecycle.states import State
+
+_JOBS_OWN = (Code.MODEL_FAILED_TO_LOAD, Code.BAD_VALUE, Code.FILE_NOT_FOUND, Code.BUG)
+"""Faults of a load that no other GPU would cure."""
+
+_Start = tuple[Loaded, tuple[int, int]] | Fault
+
+
+class Replicas:
+    """Engines as replicas of jobs."""
+
+    def __init__(
+        self,
+        core: Core,
+        perform: Callable[[ActiveJob, Event], None],
+        find_place: Callable[[], None],
+    ) -> None:
+        self._core = core
+        self._perform = perform
+        self._find_place = find_place
+
+    def of(self, job: ActiveJob, replica: int) -> Engine:
+        """The engine of a replica."""
+        return self._core.fleet.engines[job.names[replica]]
+
+    def start(self, job: ActiveJob, replica: int) -> None:
+        """Load the model, unless the engine has it already."""
+        engine = self.of(job, replica)
+        assert job.plan is not None
+        assert isinstance(job.work, BatchWork)
+        spec = job.work.engine_spec(job.plan.placements[replica])
+        warm = engine.handle is not None and engine.pid != 0
+        log = self._log(job, replica)
+        redact = tuple(self._core.store.secrets(job.key).values())
+        job.nodes[job.machine.attempt, replica] = engine.gpu.node_id
+        self._open_usage(job, engine)
+
+        def start() -> _Start | None:
+            cluster = self._core.cluster
+            if engine.handle is not None:
+                if warm and cluster.answers(engine.handle):
+                    cluster.begin_replica(engine.handle, log, redact)
+                    return None
+                cluster.kill(engine.handle)
+            assert engine.lease is not None
+            try:
+                engine.handle = cluster.start_replica(
+                    engine.begin_life(), engine.gpu, engine.lease
+                )
+                cluster.begin_replica(engine.handle, log, redact)
+                return cluster.load(engine.handle, engine.gpu.node_id, spec)
+            except OrchError as error:
+                return error.fault
+
+        self._core.loop.effect(
+            start,
+            lambda outcome: self._started(job, replica, engine, outcome),
+            lambda error: self._started(job, replica, engine, bug(error)),
+        )
+
+    def drop(self, job: ActiveJob, replica: int) -> None:
+        """Let a replica and its lease go."""
+        name = job.names.get(replica, "")
+        engine = self._core.fleet.engines.get(name)
+        if engine is not None and engine.job == job.key:
+            self._core.store.close_usage(job.key, now(), gpu=engine.gpu.uuid)
+            self.end(engine)
+
+    def leave(self, job: ActiveJob, state: State) -> None:
+        """The job's attempt is over: its engines stay for the next job, or go."""
+        if not isinstance(job.work, BatchWork):
+            return
+        peaks = dict(job.runner.peak_bytes)
+        keep_s = job.work.job.keep_alive
+        for engine in self._core.fleet.of_job(job.key):
+            peak = peaks.get(engine.actor, 0)
+            if peak:
+                self._core.store.save_peak(engine.key, engine.gpu.model, peak)
+            if keep_s > 0 and engine.pid != 0 and state is State.SUCCEEDED:
+                self._core.fleet.idle_from_now(engine, keep_s)
+                self._core.store.save_engine(engine.name, engine.to_json())
+            else:
+                self.end(engine, job)
+        self._core.store.close_usage(job.key, now())
+
+    def end(self, engine: Engine, job: ActiveJob | None = None) -> None:
+        """End an engine; its promise stays until its memory is seen free.
+
+        Args:
+            engine: Which.
+            job: To be told what memory came back.
+        """
+        engine.job, engine.leaving = None, True
+        self._core.loop.effect(
+            lambda: end_engine(self._core, engine),
+            lambda ended: self._ended(engine, job, ended),
+            lambda error: self._ended(engine, job, Ended(bug(error).message)),
+        )
+
+    # --- inside -----------------------------------------------------------------------
+
+    def _started(
+        self, job: ActiveJob, replica: int, engine: Engine, outcome: _Start | None
+    ) -> None:
+        if engine.job != job.key:
+            return
+        if isinstance(outcome, Fault):
+            where = f"on {engine.gpu.name} ({engine.gpu.model}, {engine.gpu.uuid})"
+            outcome = replace(outcome, facts=(where, *outcome.facts))
+            job.details[replica] = outcome.message
+            job.notices.append(
+                f"replica {replica} on {engine.gpu.name} did not start: "
+                f"{outcome.code} {outcome.message}"
+            )
+            everywhere = outcome.code in _JOBS_OWN
+            self._perform(job, ReplicaFailed(replica, outcome, everywhere))
+            return
+        if outcome is not None:
+            loaded, (_actor_pid, engine.pid) = outcome
+            engine.description = loaded.description
+            self._core.store.save_engine(engine.name, engine.to_json())
+        job.details[replica] = engine.description
+        job.pids[replica] = engine.pid
+        self._perform(job, ReplicaReady(replica))
+
+    def _ended(self, engine: Engine, job: ActiveJob | None, ended: Ended) -> None:
+        self._core.fleet.engines.pop(engine.name, None)
+        self._core.store.drop_engine(engine.name)
+        if ended.leak is not None:
+            self._core.fleet.leaked[ended.leak.gpu] = ended.leak
+        if job is not None:
+            if ended.leak is None:
+                job.returned.append((engine.gpu.name, ended.free_bytes))
+            else:
+                job.notices.append(str(ended.leak))
+            with self._core.writing(job):
+                self._core.save(job)
+            self._core.changed(job)
+        self._find_place()
+
+    def _log(self, job: ActiveJob, replica: int) -> str:
+        folder = attempt_folder(job.key, job.machine.attempt)
+        return f"{folder}/rank-{replica}.log"
+
+    def _open_usage(self, job: ActiveJob, engine: Engine) -> None:
+        gpu = engine.gpu
+        self._core.store.open_usage(
+            Usage(
+                key=job.key,
+                name=job.row.name,
+                kind=job.row.kind,
+                model=engine.label,
+                user=job.row.user or getpass.getuser(),
+                gpu=gpu.uuid,
+                gpu_name=gpu.name,
+                gpu_model=gpu.model,
+                started_at=now(),
+                finished_at=None,
+            ),
+        )
