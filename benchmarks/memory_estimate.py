@@ -40,7 +40,7 @@ _CPU_PART, _SMOKE_PART = 4, 8
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures all cells and prints the table; 1 if one failed or fits not as said."""
     args = parse(arguments)
-    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     if args.device == "cpu" or args.smoke:
         part, cells = (
             (_SMOKE_PART, SMOKE_CELLS) if args.smoke else (_CPU_PART, CPU_CELLS)

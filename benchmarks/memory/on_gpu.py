@@ -36,6 +36,7 @@ class Gpu:
         torch.cuda.init()  # type: ignore[no-untyped-call]
         self.name = torch.cuda.get_device_name(0)
         self.total = torch.cuda.get_device_properties(0).total_memory
+        self._set_up_cublas()
         # Without NVML all that is gone at the start counts as ours.
         self.source = "mem_get_info" if self._before is None else "NVML"
 
@@ -58,7 +59,7 @@ class Gpu:
     def measure(self, cell: Cell) -> Measured:
         """Run a cell freely, then in what was estimated, then in too little."""
         with _model(cell) as (module, given):
-            held = list(module.parameters())
+            weights = sum(t.numel() * t.element_size() for t in module.parameters())
             torch.cuda.reset_peak_memory_stats(0)
             _passes(cell, module, given)
             reserved = torch.cuda.max_memory_reserved(0)
@@ -74,7 +75,7 @@ class Gpu:
             ours_bytes=said,
             context_bytes=context,
             assumed_bytes=assumed,
-            weights_bytes=sum(t.numel() * t.element_size() for t in held),
+            weights_bytes=weights,
             accelerate_bytes=accelerate_bytes(SHAPES[cell.model], cell.dtype),
             fits="yes" if enough else "OOM",
             short="runs" if short else "oom",
@@ -84,6 +85,13 @@ class Gpu:
         """What stays reserved when no model is there."""
         _empty()
         return int(torch.cuda.memory_reserved(0))
+
+    def _set_up_cublas(self) -> None:
+        """Its scratch space stays; it must not stay within a segment of a model's."""
+        for dtype in (torch.float32, torch.float16, torch.bfloat16):
+            ones = torch.ones(64, 64, dtype=dtype, device="cuda")
+            torch.addmm(ones[0], ones, ones)
+        _empty()
 
     def _estimates(self, cell: Cell) -> tuple[int, int]:
         shape = SHAPES[cell.model]
@@ -103,7 +111,11 @@ class Gpu:
         return said.total_bytes, least
 
     def _runs(
-        self, cell: Cell, module: Any, given: dict[str, torch.Tensor], limit: int
+        self,
+        cell: Cell,
+        module: Any,  # noqa: ANN401 - a transformers model
+        given: dict[str, torch.Tensor],
+        limit: int,
     ) -> bool:
         _empty()
         if limit < torch.cuda.memory_reserved(0):
@@ -122,16 +134,13 @@ class Gpu:
 
 @contextmanager
 def _model(cell: Cell) -> Iterator[tuple[Any, dict[str, torch.Tensor]]]:
-    """The cell's model and its inputs, alone on the GPU while it lasts."""
-    held: list[Any] = [SHAPES[cell.model].built(getattr(torch, cell.dtype), "cuda")]
-    ready(cell, held[0])
-    held.append(inputs(cell, held[0], "cuda"))
+    """The cell's model and its inputs, alone on the GPU."""
     _empty()
-    try:
-        yield held[0], held[1]
-    finally:
-        held.clear()
-        _empty()
+    module = SHAPES[cell.model].built(getattr(torch, cell.dtype), "cuda")
+    ready(cell, module)
+    given = inputs(cell, module, "cuda")
+    _empty()
+    yield module, given
 
 
 def _passes(cell: Cell, module: Any, given: dict[str, torch.Tensor]) -> None:  # noqa: ANN401

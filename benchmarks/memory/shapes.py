@@ -84,6 +84,8 @@ SHAPES: dict[str, ModelShape] = {
     "bert-large": _text("Bert", "Model", (30522, 1024, 24, 16, 4096)),
     "xlm-roberta": _text("XLMRoberta", "Model", (250002, 768, 12, 12, 3072)),
     "distilbert": ModelShape("DistilBertModel", "DistilBertConfig", {}),
+    "albert": _text("Albert", "Model", (30000, 768, 12, 12, 3072)),
+    "mpnet": _text("MPNet", "Model", (30527, 768, 12, 12, 3072)),
     "modernbert": _text("ModernBert", "Model", (50368, 768, 22, 12, 1152), **_SPECIAL),
     "gpt2": ModelShape(
         "GPT2LMHeadModel",

@@ -30,7 +30,7 @@ class LiveBytes(TorchDispatchMode):
     def __torch_dispatch__(
         self,
         func: Any,  # noqa: ANN401 - the interface's
-        types: Any,  # noqa: ANN401, ARG002
+        types: Any,  # noqa: ANN401
         args: Any = (),  # noqa: ANN401
         kwargs: Any = None,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401

@@ -30,15 +30,14 @@ class Limits:
     def changed(self, job: ActiveJob) -> None:
         """A job came into another state."""
         timeout, attempt = job.job.timeout, job.machine.attempt
-        match job.machine.state:
-            case State.LOADING if timeout.start is not None:
-                limit = TimedOut(attempt, Phase.START, timeout.start)
-                self._arm(job.key, timeout.start, limit)
-            case State.RUNNING if timeout.run is not None:
-                left_s = timeout.run - seconds_since(job.started_at or now())
-                self._arm(job.key, left_s, TimedOut(attempt, Phase.RUN, timeout.run))
-            case _:
-                return
+        state, since_s = job.machine.state, seconds_since(job.started_at or now())
+        if state is State.LOADING and timeout.start is not None:
+            limit = TimedOut(attempt, Phase.START, timeout.start)
+            self._arm(job.key, timeout.start - since_s, limit)
+        # From its place on: others count on when it gives its GPUs back.
+        if state in (State.LOADING, State.RUNNING) and timeout.run is not None:
+            limit = TimedOut(attempt, Phase.RUN, timeout.run)
+            self._arm(job.key, timeout.run - since_s, limit)
 
     def grace(self, job: ActiveJob, arm: ArmGrace) -> None:
         """What was asked to stop has so long to do it."""

@@ -127,7 +127,7 @@ class Logs:
         """A part of a log; empty where there is nothing yet.
 
         Raises:
-            OrchError: E301, there is no such job; E203, no such attempt or rank;
+            OrchError: E301, there is no such job, attempt or rank;
                 E501, its node does not answer.
         """
         row = self._row(key)
@@ -153,7 +153,7 @@ class Logs:
         if nodes and (asked.attempt or ranks) and asked.rank not in ranks:
             known = ", ".join(f"{a}/{r}" for a, r in sorted(nodes))
             raise OrchError.of(
-                Code.BAD_VALUE,
+                Code.NO_SUCH_JOB,
                 f"job {key} has no log of rank {asked.rank}"
                 + (f" in attempt {asked.attempt}" if asked.attempt else ""),
                 facts=(f"there are (attempt/rank): {known}",),

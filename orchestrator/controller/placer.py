@@ -320,8 +320,10 @@ def plan_for(
 
 def _waiting(job: ActiveJob, demand: Demand) -> Waiting[JobKey]:
     row = job.row
+    limit_s = job.job.timeout.run
     # Without a limit on its run nobody knows how long it will hold its GPUs.
-    return Waiting(job.key, demand, row.priority, row.seq, job.job.timeout.run)
+    holds_s = None if limit_s is None else limit_s + job.job.grace
+    return Waiting(job.key, demand, row.priority, row.seq, holds_s)
 
 
 def _ends_at(job: ActiveJob | None) -> float | None:

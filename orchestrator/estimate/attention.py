@@ -19,6 +19,8 @@ def attend(p: Pass, *, windowed: bool) -> tuple[int, list[int]]:
     query, key, holds = _projected(p)
     if p.cache:
         key = _cached(p, key, holds)
+    if p.arch.style.scores:
+        return _by_products(p, [query, key, *holds])
     out = _kernel(p, windowed=windowed)
     if p.arch.style.rotary == "partial":
         # Its queries are contiguous by head, and so is what the kernel returns.
@@ -76,6 +78,23 @@ def _cached(p: Pass, key: int, holds: list[int]) -> int:
         p.free(*holds)
         holds.clear()
     return -1
+
+
+def _by_products(p: Pass, holds: list[int]) -> tuple[int, list[int]]:
+    """Scores, shares and values, each an operation of its own."""
+    scores = p.batch * p.arch.heads * p.length * p.length
+    copies = [p.new(p.query), p.new(p.key)]
+    raw = p.new(scores)
+    p.free(*copies)
+    scaled = p.new(scores)
+    p.free(raw)
+    shares = p.new(scores)
+    copy = p.new(p.key)
+    out = p.new(p.query)
+    p.free(copy)
+    merged = p.new(p.query)
+    p.free(out)
+    return merged, [*holds, scaled, shares]
 
 
 def _kernel(p: Pass, *, windowed: bool) -> int:

@@ -30,6 +30,8 @@ class Style:
         keeps: Attention's output lives until the layer ends.
         scaled: Every branch is multiplied by a learned scale.
         float32_routes: Experts' results are weighted in float32.
+        scores: Attention is no fused kernel: all its scores are kept for a while,
+            and a bias of their size for the whole pass.
     """
 
     role: Role
@@ -43,6 +45,7 @@ class Style:
     keeps: bool = False
     scaled: bool = False
     float32_routes: bool = False
+    scores: bool = False
 
 
 _BERT = Style(Role.ENCODER, order="post")
@@ -60,6 +63,8 @@ FAMILIES: dict[str, Style] = {
     **dict.fromkeys(
         ("bert", "roberta", "xlm-roberta", "camembert", "electra", "distilbert"), _BERT
     ),
+    "albert": Style(Role.ENCODER, order="post", act="gelu_new"),
+    "mpnet": Style(Role.ENCODER, order="post", scores=True),
     "modernbert": Style(
         Role.ENCODER, fused=True, rotary="float32", mlp="gated_fused", keeps=True
     ),

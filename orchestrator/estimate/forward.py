@@ -77,6 +77,8 @@ def _ids(p: Pass) -> list[int]:
 
 def _positions(p: Pass) -> list[int]:
     """Masks of windowed layers, and sine and cosine of every position."""
+    if p.arch.style.scores:
+        return [p.new(p.batch * p.arch.heads * p.length * p.length)]
     if p.arch.style.order == "post":
         return []
     holds = [p.new(p.length, _INT64)]

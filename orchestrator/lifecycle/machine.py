@@ -90,8 +90,8 @@ class JobMachine(Life):
             case Phase.START:
                 return self.state is State.LOADING
             case Phase.RUN:
-                working = self.running or self.state is State.RUNNING
-                return working and self.state is not State.STOPPING
+                # Its time begins with its place: loading counts.
+                return self.state in (State.LOADING, State.RUNNING)
 
     def _react(self, event: Event) -> list[Instruction]:  # noqa: C901 - a table
         if isinstance(event, BatchEvent):

@@ -7,7 +7,9 @@ the next decision need not look at the whole cluster again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ from orchestrator.scheduling.snapshot import Gpu, Node, Reservation, Snapshot
 Ints = NDArray[np.int64]
 LEVELS = 1000
 """A GPU's memory in thousandths, for scores; filters look at bytes."""
+Cell: TypeAlias = tuple[int, int]
+"""A GPU on a board: its row and column."""
 ENOUGH = 1 << 60
 """CPU and RAM of a node that does not say what it has."""
 
@@ -37,8 +41,8 @@ class GpuClass:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One GPU as it is laid on a board.
+class Standing:
+    """How one GPU stands, to be laid on a board.
 
     Attributes:
         gpu: The GPU.
@@ -83,7 +87,9 @@ class Board:
         changed: Rows in the order in which they were taken from.
     """
 
-    def __init__(self, nodes: Sequence[Node], gpus: Sequence[Sequence[Cell]]) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], gpus: Sequence[Sequence[Standing]]
+    ) -> None:
         """Lay out a cluster.
 
         Args:
@@ -112,6 +118,21 @@ class Board:
         self.changed: list[int] = []
         self.cpu_most = _most(self.cpu)
         self.gpu_most = max(1, int(self.total.sum(axis=1).max(initial=0)))
+
+    def gpu(self, cell: Cell) -> Gpu:
+        """The GPU there."""
+        return self.gpus[cell[0]][cell[1]]
+
+    def twin(self) -> Board:
+        """A board that can be advanced while this one stays as it is."""
+        twin = copy(self)
+        for name in ("cpu", "ram", "room", "whole", "slot"):
+            setattr(twin, name, getattr(self, name).copy())
+        for name in ("left", "empty", "empty_left"):
+            setattr(twin, name, getattr(self, name).copy())
+        twin.jobs = {job: list(cells) for job, cells in self.jobs.items()}
+        twin.changed = list(self.changed)
+        return twin
 
     def take(self, spot: Spot, request: Request) -> None:
         """Promise a spot to a request that fits there."""
@@ -166,20 +187,23 @@ def _nodes(snapshot: Snapshot, with_gpus: Mapping[str, Sequence[Gpu]]) -> list[N
     return sorted(nodes.values(), key=lambda node: (node.node, node.node_id))
 
 
-def _cell(gpu: Gpu, held: tuple[Reservation, ...], policy: Policy) -> Cell:
+def _cell(gpu: Gpu, held: tuple[Reservation, ...], policy: Policy) -> Standing:
     if not held:
         room = -1 if gpu.problem else gpu.free_bytes - policy.headroom_bytes(gpu)
-        return Cell(gpu, room, empty=not gpu.problem)
+        return Standing(gpu, room, empty=not gpu.problem)
     busy = [reservation for reservation in held if not reservation.idle]
     jobs = tuple(reservation.job for reservation in busy if reservation.job)
     if gpu.problem or not all(reservation.shared for reservation in busy):
-        return Cell(gpu, -1, empty=False, jobs=jobs)
+        return Standing(gpu, -1, empty=False, jobs=jobs)
     room = available_if_evicted(gpu, held, policy.headroom_bytes(gpu))
-    return Cell(gpu, room, empty=not busy, jobs=jobs)
+    return Standing(gpu, room, empty=not busy, jobs=jobs)
 
 
 def _columns(
-    gpus: Sequence[Sequence[Cell]], width: int, of: Callable[[Cell], int], absent: int
+    gpus: Sequence[Sequence[Standing]],
+    width: int,
+    of: Callable[[Standing], int],
+    absent: int,
 ) -> Ints:
     """A number for each GPU, in the shape of the board."""
     pads = [[absent] * (width - count) for count in range(width + 1)]
@@ -198,8 +222,8 @@ def _class(gpu: Gpu) -> tuple[str, int, int]:
     return (gpu.model, gpu.total_bytes, gpu.compute)
 
 
-def _jobs(gpus: Sequence[Sequence[Cell]]) -> dict[str, list[tuple[int, int]]]:
-    jobs: dict[str, list[tuple[int, int]]] = {}
+def _jobs(gpus: Sequence[Sequence[Standing]]) -> dict[str, list[Cell]]:
+    jobs: dict[str, list[Cell]] = {}
     for row, cells in enumerate(gpus):
         for column, cell in enumerate(cells):
             for job in cell.jobs:

@@ -6,13 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from orchestrator.scheduling.board import Board, Spot
+from orchestrator.scheduling.board import Board, Cell, Spot
 from orchestrator.scheduling.places import Places, mixed
 from orchestrator.scheduling.plan import Placement
 from orchestrator.scheduling.request import Request
-
-Cell = tuple[int, int]
-
 
 def spread_out(
     board: Board,

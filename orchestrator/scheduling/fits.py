@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.scheduling.board import Board, GpuClass, Ints
+from orchestrator.scheduling.board import Board, Cell, GpuClass, Ints
 from orchestrator.scheduling.gpu_type import matches
 from orchestrator.scheduling.request import Request
 
@@ -57,7 +57,7 @@ def _leave_out(board: Board, rows: Ints, request: Request, gpus: Mask) -> None:
             gpus[position[row], column] = False
 
 
-def _named(board: Board, names: tuple[str, ...]) -> list[tuple[int, int]]:
+def _named(board: Board, names: tuple[str, ...]) -> list[Cell]:
     wanted = set(names)
     return [
         (row, column)

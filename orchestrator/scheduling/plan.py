@@ -6,6 +6,19 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.scheduling.layout import (
+    Alternative,
+    Cure,
+    Layout,
+    Mode,
+    Objective,
+    Pieces,
+    Variant,
+    alternative_from_json,
+    layout_from_json,
+    pieces_from_json,
+    variant_from_json,
+)
 from orchestrator.scheduling.snapshot import DeviceKind, Gpu, Owner, Uuid
 
 
@@ -36,6 +49,17 @@ class Demand:
     """Names of GPU models, any of them, and conditions such as `cc>=8.0`."""
     job: str = ""
     """Two replicas of one job never stand on one GPU; empty: nobody asks."""
+    pieces: Pieces | None = None
+    """How the model can be cut; `None`: it cannot."""
+    objective: Objective = Objective.THROUGHPUT
+    mode: Mode | None = None
+    """`None`: the planner decides."""
+    replicas: int | None = None
+    """Exactly as many; `None`: the planner decides."""
+    shards: int | None = None
+    """Exactly as many GPUs for each replica; `None`: the planner decides."""
+    variants: tuple[Variant, ...] = ()
+    """What the user could take instead, if this does not fit."""
 
     @property
     def reserve_bytes(self) -> int:
@@ -59,6 +83,10 @@ class Placement:
     """What the warm engine and the evicted ones hold: it counts as free."""
     shard: int = 0
     """Its number among the GPUs of the replica."""
+    weights_bytes: int | None = None
+    """What it has of the model; `None`: all of it."""
+    layers: tuple[int, int] | None = None
+    """The layers of a pipeline's stage: the first, and the one after the last."""
 
     @property
     def free_bytes(self) -> int:
@@ -86,6 +114,9 @@ class Plan:
     reason: str
     hosts: tuple[HostUse, ...] = ()
     """By replica; empty if the job does not say what it takes of a node."""
+    layout: Layout | None = None
+    """`None`: replicas of one GPU each were the only question."""
+    alternatives: tuple[Alternative, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON."""
@@ -99,6 +130,10 @@ class Plan:
             placements=tuple(_placement(p) for p in data["placements"]),
             reason=data["reason"],
             hosts=tuple(HostUse(**host) for host in data.get("hosts", ())),
+            layout=layout_from_json(data.get("layout")),
+            alternatives=tuple(
+                map(alternative_from_json, data.get("alternatives", ()))
+            ),
         )
 
 
@@ -144,6 +179,8 @@ class Diagnosis:
     summary: str
     able: int = 0
     """How many GPUs could take a replica now: fewer than the demand's minimum."""
+    cures: tuple[Cure, ...] = ()
+    """What would make it fit, if it never does."""
 
     def to_json(self) -> dict[str, Any]:
         """The diagnosis as JSON."""
@@ -158,6 +195,7 @@ class Diagnosis:
             ever=data["ever"],
             summary=data["summary"],
             able=data["able"],
+            cures=tuple(Cure(**cure) for cure in data.get("cures", ())),
         )
 
 
@@ -173,13 +211,26 @@ def gpu_from_json(data: dict[str, Any]) -> Gpu:
 
 
 def _demand(data: dict[str, Any]) -> Demand:
-    lists = {name: tuple(data.get(name, ())) for name in ("exclude", "gpu_type")}
-    return Demand(**{**data, **lists})
+    typed: dict[str, Any] = {
+        name: tuple(data.get(name, ())) for name in ("exclude", "gpu_type")
+    }
+    typed["pieces"] = pieces_from_json(data.get("pieces"))
+    typed["objective"] = Objective(data.get("objective", Objective.THROUGHPUT))
+    typed["mode"] = Mode(data["mode"]) if data.get("mode") else None
+    typed["variants"] = tuple(
+        variant_from_json(variant) for variant in data.get("variants", ())
+    )
+    return Demand(**{**data, **typed})
 
 
 def _placement(data: dict[str, Any]) -> Placement:
-    gpu, evict = gpu_from_json(data["gpu"]), tuple(data["evict"])
-    return Placement(**{**data, "gpu": gpu, "evict": evict})
+    layers = data.get("layers")
+    typed = {
+        "gpu": gpu_from_json(data["gpu"]),
+        "evict": tuple(data["evict"]),
+        "layers": None if layers is None else (layers[0], layers[1]),
+    }
+    return Placement(**{**data, **typed})
 
 
 def _refusal(data: dict[str, Any]) -> Refusal:

@@ -178,7 +178,7 @@ class _Look(Generic[K]):
     def _wait(self, job: Waiting[K], diagnosis: Diagnosis, position: int) -> None:
         self.diagnoses[job.key] = diagnosis
         waits = reasons(diagnosis, self._holders())
-        if self.shadow is not None:
+        if diagnosis.ever and self.shadow is not None:
             waits = (*waits, self._behind(position))
         elif diagnosis.ever:
             self.shadow = self._shadow_of(job)

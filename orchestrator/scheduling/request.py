@@ -23,11 +23,17 @@ class Request:
     job: str = ""
 
 
-def request_of(demand: Demand) -> Request:
-    """What each replica of this demand asks for."""
+def request_of(demand: Demand, gpu_bytes: int | None = None) -> Request:
+    """What each replica of this demand asks for.
+
+    Args:
+        demand: The demand.
+        gpu_bytes: On each GPU, if that is not the whole replica.
+    """
+    whole = demand.reserve_bytes if demand.gang else 0
     return Request(
         gang=demand.gang,
-        gpu_bytes=demand.reserve_bytes if demand.gang else 0,
+        gpu_bytes=whole if gpu_bytes is None else gpu_bytes,
         share=demand.share,
         cpu_milli=demand.cpu_milli,
         ram_bytes=demand.ram_bytes,

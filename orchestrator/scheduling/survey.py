@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from orchestrator.scheduling.board import Board, Spot, board_of
-from orchestrator.scheduling.choose import Cell, one_by_one, spread_out
+from orchestrator.scheduling.board import Board, Cell, Spot, board_of
+from orchestrator.scheduling.choose import one_by_one, spread_out
 from orchestrator.scheduling.filters import Candidate, ever_fits, refusal, refuse
 from orchestrator.scheduling.node_filters import node_objection
 from orchestrator.scheduling.offers import offer

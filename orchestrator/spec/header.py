@@ -34,7 +34,7 @@ class Timeout(Section):
     start: Limit = None
     """Until its model is loaded."""
     run: Limit = None
-    """Until it is done, from the time it runs."""
+    """Until it is done, from the time it has its place; loading counts."""
 
 
 class Retry(Section):

@@ -21,7 +21,7 @@ GENERATING = {
     *("gpt2", "pythia", "llama-mha", "llama-1b", "qwen3", "mistral", "gemma3"),
     *("phi3", "mixtral", "qwen3-moe"),
 }
-TINY = 16
+TINY = 8
 
 
 @pytest.mark.parametrize("model", sorted(SHAPES))

@@ -18,6 +18,13 @@ from orchestrator.scheduling.snapshot import DeviceKind, Gpu, Reservation, Uuid
 from orchestrator.units import GIB, MIB
 
 FINAL = ("SUCCEEDED", "FAILED", "CANCELLED", "TIMEOUT", "LOST", "SKIPPED")
+HEALTH = {
+    "version": "0.1.0",
+    "pid": 1,
+    "ray_address": "127.0.0.1:6379",
+    "dashboard": "http://127.0.0.1:8265",
+    "nodes": ["local"],
+}
 DEMAND = Demand("key", 90 * MIB, 400 * MIB, 0)
 
 

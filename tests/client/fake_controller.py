@@ -134,9 +134,9 @@ class FakeController:
             Route("/v1/jobs/{key}/logs/{rank:int}", self.logs.piece),
             Route("/v1/jobs/{key}/cancel", self._cancel, methods=["POST"]),
             Route("/v1/jobs/{key}/retry", self._retry, methods=["POST"]),
-            Route("/v1/plan", self._plan, methods=["POST"]),
-            Route("/v1/gpus", self._gpus),
-            Route("/v1/history", self._history),
+            Route("/v1/plan", lambda _: JSONResponse(self.plan), methods=["POST"]),
+            Route("/v1/gpus", lambda _: JSONResponse(self.gpus)),
+            Route("/v1/history", lambda _: JSONResponse({"usage": self.usage})),
             Route("/v1/snapshots/{sha}", self._put_snapshot, methods=["PUT"]),
             Route("/v1/snapshots/{sha}", self._snapshot),
         ]
@@ -166,14 +166,7 @@ class FakeController:
         return Route(route.path, answer, methods=methods)
 
     def _health(self, _request: Request) -> Response:
-        health = {
-            "version": "0.1.0",
-            "pid": os.getpid(),
-            "ray_address": "127.0.0.1:6379",
-            "dashboard": "http://127.0.0.1:8265",
-            "nodes": ["local"],
-        }
-        return JSONResponse(health)
+        return JSONResponse({**documents.HEALTH, "pid": os.getpid()})
 
     def _submit(self, _request: Request) -> Response:
         if self.refuse is not None:
@@ -238,15 +231,6 @@ class FakeController:
         if key not in self.jobs:
             return _no_such_job(key)
         return JSONResponse({"events": self.stories.get(key, [])})
-
-    def _plan(self, _request: Request) -> Response:
-        return JSONResponse(self.plan)
-
-    def _gpus(self, _request: Request) -> Response:
-        return JSONResponse(self.gpus)
-
-    def _history(self, _request: Request) -> Response:
-        return JSONResponse({"usage": self.usage})
 
     def _put_snapshot(self, request: Request) -> Response:
         self.snapshots[request.path_params["sha"]] = request.state.body

@@ -1,4 +1,4 @@
-"""The code that a command runs in: unpacked once a job, and never outside its folder."""
+"""The code that a command runs in: unpacked once a job, within its folder."""
 
 from __future__ import annotations
 

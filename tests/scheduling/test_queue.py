@@ -1,8 +1,9 @@
-"""Single decisions of the queue: who starts, whom that must not delay, who waits why."""
+"""Single decisions of the queue: who starts, who waits, and why."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -17,8 +18,9 @@ from orchestrator.scheduling.queue import (
 )
 from orchestrator.scheduling.queue_room import after_plan, engines_of
 from orchestrator.scheduling.schedule import schedule
-from orchestrator.scheduling.snapshot import Snapshot, Uuid
+from orchestrator.scheduling.snapshot import Node, Snapshot, Uuid
 from orchestrator.scheduling.waiting import Tier
+from orchestrator.units import GIB
 from tests.scheduling.described import demand_from, outcome, snapshot_of
 
 NOW = 1_000.0
@@ -76,7 +78,7 @@ CASES = {
         "a: 24 | 24", "100 6 1..1", "? 6 2..2; ? 6 1..1", "-",
     ),
     "it may have what the head does not need": (
-        "a: 24 | 24 | 24", "100 6 2..2", "? 6 2..2; ? 6 1..1; ? 6 1..1", "-",
+        "a: 24 | 24 | 24", "100 6 2..2", "? 6 2..2; ? 6 1..1; ? 6 1..1", "12 a:2",
     ),
     "it may have what the head cannot use": (
         "a: 24 | 24 | 8", "100 12 1..1", "? 12 2..2; ? 6; ? 6 1..1", "12 a:2",
@@ -214,3 +216,23 @@ def test_all_of_it_is_json() -> None:
     for waits in decision.held.values():
         for reason in waits:
             assert json.loads(json.dumps(reason.to_json())) == reason.to_json()
+
+
+def test_nor_may_it_take_the_cores_that_the_head_will_need() -> None:
+    node = Node("id-a", "a", cpu_milli=4_000, ram_bytes=64 * GIB)
+    snapshot = replace(snapshot_of("a: 24 | 24 | 24"), nodes=(node,))
+    one = demand_from("6 1..1")
+    first = replace(one, cpu_milli=2_000)
+    plan = schedule(first, snapshot)
+    assert isinstance(plan, Plan)
+    running = [Running(1, engines_of(plan, "1"), NOW + 100)]
+    snapshot = after_plan(snapshot, plan, "1")
+    head = Waiting(11, replace(one, cpu_milli=3_000), seq=1)
+    two, one_core = (
+        Waiting(key, replace(one, cpu_milli=cores), seq=key)
+        for key, cores in ((12, 2_000), (13, 1_000))
+    )
+    decision = pick([head, two, one_core], running, snapshot, NOW)
+    assert decision.shadow is not None
+    assert decision.shadow.at == NOW + 100
+    assert [key for key, _ in decision.starts] == [13]
