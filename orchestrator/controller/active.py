@@ -58,6 +58,7 @@ class ActiveJob:
         run: Unique over all jobs of all time; a new one when results are made anew.
         attempts: Those that are over.
         returned: GPUs whose memory was seen free at the end, with what is free.
+        queued_at: When it began to wait for the place it has or wants.
         notices: What people should know, oldest first.
         version: Grows with every change.
         view: What the API shows; replaced whole at every change.
@@ -86,6 +87,7 @@ class ActiveJob:
     notices: list[str] = field(default_factory=list)
     version: int = 0
     not_before: str | None = None
+    queued_at: str = ""
     started_at: str | None = None
     finished_at: str | None = None
     view: dict[str, Any] = field(default_factory=dict)

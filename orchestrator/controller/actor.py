@@ -19,6 +19,7 @@ from orchestrator.controller.store import Store
 from orchestrator.data.files import write_atomic
 from orchestrator.runtime.cluster import Cluster
 from orchestrator.runtime.head import free_port, make_token, read_head
+from orchestrator.runtime.metrics import Metrics
 from orchestrator.version import VERSION
 
 
@@ -29,7 +30,7 @@ class Controller:
         state = Path(state_dir)
         self._state = state
         core = Core(Store(state / "orch.db"), Cluster(state / "logs"), state)
-        self._service = Service(core)
+        self._service = Service(core, Metrics().update)
         self._wire = _listen(state)
         api = Api(self._service, core.changes, self._health(), core.loop.stop)
         app = api.app(make_token(state / "token"))

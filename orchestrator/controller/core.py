@@ -20,6 +20,7 @@ from orchestrator.controller.queue import JobQueue
 from orchestrator.controller.requests import Request
 from orchestrator.controller.snapshots import Snapshots
 from orchestrator.controller.store import JobRow, Standing, Store
+from orchestrator.controller.tally import Tally
 from orchestrator.controller.views import job_view, public
 from orchestrator.errors import Code, Fault, OrchError
 from orchestrator.lifecycle.causes import main_cause
@@ -99,6 +100,7 @@ class Core:
     fleet: Fleet = field(default_factory=Fleet)
     changes: Changes = field(default_factory=Changes)
     queue: JobQueue = field(default_factory=JobQueue)
+    tally: Tally = field(default_factory=Tally)
     jobs: dict[JobKey, ActiveJob] = field(default_factory=dict)
     unsaved: dict[JobKey, ActiveJob] = field(default_factory=dict)
     """Jobs whose newest state the disk has refused."""
@@ -150,6 +152,7 @@ class Core:
             notices=list(row.view.get("notices", ())),
             version=row.view.get("version", 0) + 1,
             not_before=row.not_before,
+            queued_at=row.created_at,
             started_at=row.started_at,
             finished_at=row.finished_at,
         )

@@ -8,7 +8,7 @@ from typing import assert_never
 from orchestrator.controller.active import ActiveJob
 from orchestrator.controller.arrays import Arrays
 from orchestrator.controller.commands import Commands
-from orchestrator.controller.core import Core, instant_in, now
+from orchestrator.controller.core import Core, instant_in, now, seconds_since
 from orchestrator.controller.limits import Limits
 from orchestrator.controller.line import Line
 from orchestrator.controller.replicas import Replicas
@@ -62,6 +62,8 @@ class Performer:
         if job.machine.state is not State.PENDING:
             # Cancelled, or over, while it waited: it waits no more.
             self._core.queue.remove(job.key)
+        if job.machine.state is State.LOADING:
+            self._core.tally.began(seconds_since(job.queued_at))
         self.limits.changed(job)
         if job.key.is_task:
             with self._core.writing(job):
@@ -99,7 +101,7 @@ class Performer:
     # --- the queue --------------------------------------------------------------------
 
     def _queue(self, job: ActiveJob) -> None:
-        job.not_before = None
+        job.not_before, job.queued_at = None, now()
         self._core.jobs[job.key] = job
         self.line.add(job)
         self.limits.queued(job.key, job.job, job.machine.attempt, now())
@@ -117,6 +119,7 @@ class Performer:
     # --- attempts ---------------------------------------------------------------------
 
     def _retry_later(self, job: ActiveJob, retry: RetryLater) -> None:
+        self._core.tally.retried(str(retry.why))
         row = self._attempt_row(job, retry.attempt - 1, retry)
         self._give_back(job, retry.state)
         job.begin_attempt(instant_in(retry.delay_s))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import asdict
 from typing import Any
 
 from orchestrator.controller.admission import Admission, Checked
 from orchestrator.controller.asked import Listing
 from orchestrator.controller.core import Core
+from orchestrator.controller.figures import figures
 from orchestrator.controller.logs import Logs
 from orchestrator.controller.performer import Performer
 from orchestrator.controller.placer import Placer
@@ -20,6 +21,7 @@ from orchestrator.controller.snapshots import Snapshots
 from orchestrator.controller.wishes import Wishes
 from orchestrator.lifecycle.events import CancelRequested, RetryMode
 from orchestrator.lifecycle.key import JobKey
+from orchestrator.runtime.metrics import UPDATE_S, Figures
 from orchestrator.runtime.node_agents import NodeRoom
 from orchestrator.scheduling.plan import Diagnosis, Plan
 from orchestrator.scheduling.snapshot import Gpu, Snapshot
@@ -30,8 +32,18 @@ TICK_S = 1.0
 class Service:
     """The controller, as the API sees it."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(
+        self, core: Core, publish: Callable[[Figures], None] = lambda _figures: None
+    ) -> None:
+        """Serve this state.
+
+        Args:
+            core: The controller's state.
+            publish: Gets the figures for the metrics every few seconds.
+        """
         self._core = core
+        self._publish = publish
+        self._published = 0.0
         self._perform = Performer(core, self._look)
         self._placer = Placer(core, self._perform)
         self._admission = Admission(core, self._perform, self._snapshot)
@@ -177,8 +189,14 @@ class Service:
             gpus, rooms = cluster.look()
             wanted = cluster.wanted()
             self._core.loop.ask(lambda: self._tick(tuple(gpus), tuple(rooms), wanted))
+            self._publish_figures(tuple(gpus))
         except Exception:  # noqa: BLE001 - one that fails must not be the last
             traceback.print_exc()
+
+    def _publish_figures(self, gpus: tuple[Gpu, ...]) -> None:
+        if time.monotonic() - self._published >= UPDATE_S:
+            self._published = time.monotonic()
+            self._publish(self._core.loop.ask(lambda: figures(self._core, gpus)))
 
     def _tick(
         self, gpus: tuple[Gpu, ...], rooms: tuple[NodeRoom, ...], wanted: Set[str]
