@@ -26,7 +26,7 @@ class Architecture:
         intermediate: Width of the feed-forward, of one expert if there are any.
         vocab: Tokens known.
         longest: Tokens of the longest row.
-        window: Tokens a windowed layer sees; 0: all.
+        window: Tokens a windowed layer sees, an encoder's on each side; 0: all.
         experts: Of each layer; 0: none.
         experts_per_row: Experts that compute a token.
         rotary_dim: Numbers of a head that are rotated.
@@ -155,7 +155,8 @@ def _windows(
 ) -> tuple[int, tuple[bool, ...]]:
     """Tokens that windowed layers see, and which layers these are."""
     if kind == "modernbert":
-        window = _whole(config.get("local_attention"), 128)
+        # Told as its whole width, of which half is on each side.
+        window = _whole(config.get("local_attention"), 128) // 2
     else:
         window = _whole(config.get("sliding_window"))
     windowed = _named_windows(config, layers) or _usual_windows(config, kind, layers)

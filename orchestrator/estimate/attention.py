@@ -19,15 +19,16 @@ def attend(p: Pass, *, windowed: bool) -> tuple[int, list[int]]:
     query, key, holds = _projected(p)
     if p.cache:
         key = _cached(p, key, holds)
+    held = [block for block in (query, key, *holds) if block >= 0]
     if p.arch.style.scores:
-        return _by_products(p, [query, key, *holds])
+        return _by_products(p, held)
     out = _kernel(p, windowed=windowed)
     if p.arch.style.rotary == "partial":
         # Its queries are contiguous by head, and so is what the kernel returns.
         merged = p.new(p.query)
         p.free(out)
         out = merged
-    return out, [block for block in (query, key, *holds) if block >= 0]
+    return out, held
 
 
 def _projected(p: Pass) -> tuple[int, int, list[int]]:
@@ -101,7 +102,7 @@ def _kernel(p: Pass, *, windowed: bool) -> int:
     """The fused `scaled_dot_product_attention`, or flash attention over packed rows."""
     arch = p.arch
     grouped = arch.kv_heads < arch.heads
-    masked = windowed and not p.packed and p.length > arch.window
+    masked = windowed and not p.packed and p.length >= arch.window
     repeats = []
     if grouped and (masked or p.packed):
         repeats = [p.new(p.query), p.new(p.query)]
@@ -121,7 +122,11 @@ def _kernel(p: Pass, *, windowed: bool) -> int:
 
 
 def _by_scores(p: Pass, *, masked: bool) -> bool:
-    """On a GPU no fused kernel takes float32 with fewer key heads than query heads."""
+    """On a GPU no fused kernel takes float32 with fewer key heads than query heads.
+
+    aten/src/ATen/native/transformers/cuda/sdp_utils.cpp: flash and cuDNN take 16 bits
+    only, and `use_mem_efficient_attention` has no grouped heads before torch 2.14.
+    """
     grouped = p.arch.kv_heads < p.arch.heads
     return p.cuda and p.size == _FLOAT32 and grouped and not (masked or p.packed)
 

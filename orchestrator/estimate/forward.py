@@ -82,7 +82,7 @@ def _positions(p: Pass) -> list[int]:
     if p.arch.style.order == "post":
         return []
     holds = [p.new(p.length, _INT64)]
-    if any(p.arch.windowed) and p.length > p.arch.window and not p.packed:
+    if any(p.arch.windowed) and p.length >= p.arch.window and not p.packed:
         holds.append(_window_mask(p))
     if p.arch.style.rotary != "none":
         kinds = len(set(p.arch.windowed)) if p.arch.model_type in _TWO_BASES else 1

@@ -174,9 +174,11 @@ def _run(
 
 def _pass(arch: Architecture, shape: Shape, size: int, *, cuda: bool) -> Pass:
     rows, length = shape.batch, shape.length
+    # The engine pads the rows of models whose attention is no kernel of its own.
+    packed = shape.packed and not arch.style.scores
     if arch.style.role is Role.VISION:
         length = arch.patches + arch.prefix
-    elif shape.packed:
+    elif packed:
         rows, length = 1, shape.tokens
     return Pass(
         arch,
@@ -184,7 +186,7 @@ def _pass(arch: Architecture, shape: Shape, size: int, *, cuda: bool) -> Pass:
         length,
         size,
         cuda,
-        packed=shape.packed,
+        packed=packed,
         cache=arch.style.role is Role.DECODER and shape.context > 0,
     )
 

@@ -43,7 +43,7 @@ def tensor_degrees(pieces: Pieces, most: int) -> list[int]:
 
 
 def tensor_piece(demand: Demand, pieces: Pieces, degree: int) -> Piece:
-    """One of `degree` equal pieces. Activations are whole on every GPU, the cache not."""
+    """One of `degree` equal pieces; activations are whole on each, the cache not."""
     kv = pieces.kv_heads or pieces.heads
     cache = _part(pieces.cache_bytes, min(degree, kv))
     rest = demand.activation_bytes - pieces.cache_bytes

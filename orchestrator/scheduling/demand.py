@@ -25,7 +25,7 @@ def demand_of(
     return Demand(
         engine_key=engine_key,
         weights_bytes=estimate.weights_bytes,
-        activation_bytes=estimate.activation_bytes,
+        activation_bytes=estimate.running_bytes,
         context_bytes=estimate.context_bytes,
         minimum=resources.gpus.minimum,
         maximum=resources.gpus.maximum,

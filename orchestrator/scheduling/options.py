@@ -36,8 +36,8 @@ class Option:
 def layout_of(mode: Mode, replicas: int, shards: int) -> Layout:
     """A layout with what can be expected of it, by our measurements.
 
-    A pipeline counts as one GPU: its stages take turns on a single request, and how well
-    several fill it is not measured.
+    A pipeline counts as one GPU: its stages take turns on a single request, and how
+    well several fill it is not measured.
     """
     doublings = log2(shards) if mode is Mode.TENSOR else 0.0
     many = REPLICA_PERCENT if replicas > 1 else 100.0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.scheduling.layout import Layout, Mode, Objective
 from orchestrator.scheduling.plan import Demand, Placement, Reason, Refusal
+from orchestrator.scheduling.shards import Shards
 from orchestrator.scheduling.snapshot import DeviceKind
 from orchestrator.units import format_gib
 
@@ -47,6 +49,30 @@ def plan_reason(
     if refusals:
         clauses.append(f"left out: {_left_out(refusals, unnamed)}")
     return "; ".join(clauses)
+
+
+def shards_reason(demand: Demand, layout: Layout, replicas: Sequence[Shards]) -> str:
+    """Why the model is cut, and how."""
+    need = format_gib(demand.reserve_bytes)
+    if demand.mode is layout.mode:
+        clauses = [f"the job file asks for {layout.mode} parallel"]
+    elif demand.objective is Objective.LATENCY and layout.mode is Mode.TENSOR:
+        faster = f"{layout.speed_percent / 100:.1f}"
+        clauses = [f"the job wants latency: {faster} times as fast as one GPU"]
+    else:
+        clauses = [f"no GPU that it may use has {need} GiB for all of the model"]
+    if layout.mode is Mode.TENSOR:
+        clauses.append(f"{layout.shards} equal GPUs have a part of every layer")
+    else:
+        clauses.append(f"stages by free memory: {_stages(replicas[0])}")
+    if layout.replicas > 1:
+        clauses.append(f"and {layout.replicas} replicas of that")
+    return "; ".join(clauses)
+
+
+def _stages(shards: Shards) -> str:
+    counts = [end - begin for begin, end in (p.layers or (0, 0) for p in shards.pieces)]
+    return " + ".join(map(str, counts)) + " layers"
 
 
 def _choice(demand: Demand, placements: Sequence[Placement]) -> str:

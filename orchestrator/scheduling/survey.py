@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.scheduling.board import Board, Cell, Spot, board_of
 from orchestrator.scheduling.choose import one_by_one, spread_out
+from orchestrator.scheduling.cut import Piece
 from orchestrator.scheduling.filters import Candidate, ever_fits, refusal, refuse
 from orchestrator.scheduling.node_filters import node_objection
 from orchestrator.scheduling.offers import offer
@@ -14,6 +15,7 @@ from orchestrator.scheduling.places import Places
 from orchestrator.scheduling.plan import Demand, HostUse, Placement, Refusal
 from orchestrator.scheduling.policy import Policy
 from orchestrator.scheduling.request import request_of
+from orchestrator.scheduling.shards import Shards
 from orchestrator.scheduling.snapshot import Gpu, Node, Reservation, Snapshot, Uuid
 
 _ITSELF = "this job"
@@ -77,6 +79,33 @@ class Survey:
             for number, spot in enumerate(_in_order(spots))
         )
 
+    def pieces(self, replicas: Iterable[Shards]) -> tuple[Placement, ...]:
+        """A placement for each piece of each replica."""
+        return tuple(
+            self._piece(number, shard, cell, piece)
+            for number, shards in enumerate(replicas)
+            for shard, (cell, piece) in enumerate(
+                zip(shards.cells, shards.pieces, strict=True)
+            )
+        )
+
+    def shard_hosts(self, replicas: Iterable[Shards]) -> tuple[HostUse, ...]:
+        """What each replica takes of each of its nodes, if it says."""
+        demand, nodes = self.demand, self.board.nodes
+        if not (demand.cpu_milli or demand.ram_bytes):
+            return ()
+        return tuple(
+            HostUse(
+                replica=number,
+                node_id=nodes[row].node_id,
+                node=nodes[row].node,
+                cpu_milli=demand.cpu_milli,
+                ram_bytes=demand.ram_bytes,
+            )
+            for number, shards in enumerate(replicas)
+            for row in sorted({row for row, _ in shards.cells})
+        )
+
     def left_out(self, spots: Collection[Spot]) -> list[Cell]:
         """The GPUs that can take no replica, by node and index."""
         able = {(spot.row, column) for spot in spots for column in spot.columns}
@@ -122,6 +151,25 @@ class Survey:
     def _offer(self, cell: Cell) -> Placement:
         return offer(self._candidate(cell), self.demand, self.policy)
 
+    def _piece(self, number: int, shard: int, cell: Cell, piece: Piece) -> Placement:
+        demand = replace(
+            self.demand,
+            weights_bytes=piece.weights_bytes,
+            activation_bytes=piece.activation_bytes,
+            context_bytes=piece.context_bytes,
+            engine_key=_piece_key(self.demand, shard, piece),
+        )
+        gpu = self._gpu(cell)
+        held = self.held.get(gpu.uuid, ())
+        candidate = Candidate.of(gpu, held, demand, self.policy)
+        return replace(
+            offer(candidate, demand, self.policy),
+            replica=number,
+            shard=shard,
+            weights_bytes=piece.weights_bytes,
+            layers=piece.layers,
+        )
+
     def _candidate(self, cell: Cell) -> Candidate:
         gpu = self._gpu(cell)
         return Candidate.of(gpu, self.held.get(gpu.uuid, ()), self.demand, self.policy)
@@ -132,3 +180,8 @@ class Survey:
 
 def _in_order(spots: Iterable[Spot]) -> list[Spot]:
     return sorted(spots, key=lambda spot: (spot.row, spot.columns))
+
+
+def _piece_key(demand: Demand, shard: int, piece: Piece) -> str:
+    """What is loaded: a piece serves only where the same piece is asked for."""
+    return f"{demand.engine_key} part {shard} {piece.layers or piece.weights_bytes}"

@@ -37,7 +37,7 @@ WINDOWS = [
         16,
         "-w",
     ),
-    ({**BERT, "model_type": "modernbert", "num_hidden_layers": 4}, 128, "-ww-"),
+    ({**BERT, "model_type": "modernbert", "num_hidden_layers": 4}, 64, "-ww-"),
 ]
 
 

@@ -1,0 +1,86 @@
+"""One real Ray head with a controller, for all runs; what of its processes lives."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from orchestrator.client.client import Client
+from orchestrator.runtime.head import read_head
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Head:
+    """A cluster of this machine alone, in a state folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state = folder / "state"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of every `orch` that is run here."""
+        return {**os.environ, "ORCH_STATE_DIR": str(self.state)}
+
+    def orch(self, *words: str) -> subprocess.Popen[str]:
+        """The command line, as a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", *words],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str) -> None:
+        """Run the command line to its end; it must not fail."""
+        process = self.orch(*words)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, out + err
+
+    def client(self) -> Client:
+        """A connection to the controller, once it answers."""
+        return Client.connect(self.state)
+
+    def controller_pid(self) -> int:
+        """The controller that announced itself last, dead or alive."""
+        found = json.loads((self.state / "controller.json").read_text())
+        return int(found["pid"])
+
+    def family(self) -> list[psutil.Process]:
+        """Every process below Ray's head. Other Rays on the machine are not ours."""
+        head = read_head(self.state)
+        assert head is not None, "Ray's head is gone"
+        return psutil.Process(head.pid).children(recursive=True)
+
+
+@contextmanager
+def running_head(folder: Path) -> Iterator[Head]:
+    """A head that is up; afterwards nothing of it is left, or AssertionError."""
+    head = Head(folder)
+    head.run("up", "-q")
+    try:
+        yield head
+    finally:
+        family = head.family()
+        head.run("down")
+        _gone, alive = psutil.wait_procs(family, timeout=10)
+        assert not alive, f"still running after `orch down`: {alive}"
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; empty if it is gone, or dead and not buried."""
+    with suppress(psutil.Error):
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return process.cmdline()
+    return []
