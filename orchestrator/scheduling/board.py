@@ -83,6 +83,7 @@ class Board:
         left: Bytes that the GPUs of a row can promise together.
         empty: How many GPUs of a row have no job.
         empty_left: Bytes that those can promise.
+        linked: Some GPUs reach others over NVLink.
         jobs: Where each job has replicas that no other of it may stand beside.
         changed: Rows in the order in which they were taken from.
     """
@@ -115,6 +116,7 @@ class Board:
         )
         self.classes = tuple(GpuClass(*each) for each in known)
         self.jobs = _jobs(gpus)
+        self.linked = any(cell.gpu.peers for cells in gpus for cell in cells)
         self.changed: list[int] = []
         self.cpu_most = _most(self.cpu)
         self.gpu_most = max(1, int(self.total.sum(axis=1).max(initial=0)))

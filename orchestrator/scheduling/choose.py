@@ -11,6 +11,7 @@ from orchestrator.scheduling.places import Places, mixed
 from orchestrator.scheduling.plan import Placement
 from orchestrator.scheduling.request import Request
 
+
 def spread_out(
     board: Board,
     places: Places,

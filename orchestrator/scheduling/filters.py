@@ -7,7 +7,7 @@ it has no objection.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from orchestrator.scheduling.available import available_if_evicted
@@ -142,6 +142,20 @@ def refuse(candidate: Candidate) -> Refusal | None:
         if detail is not None:
             return refusal(candidate, reason, detail)
     return None
+
+
+def part_objection(candidate: Candidate) -> Refusal | None:
+    """Why it cannot take a part of a replica that is cut, if it would need that.
+
+    What it is short of for the whole is only told if it is not this GPU's size.
+    """
+    nothing = refuse(replace(candidate, needed_bytes=0))
+    usable = candidate.gpu.total_bytes - candidate.headroom_bytes
+    if nothing is not None or candidate.available_bytes >= candidate.needed_bytes:
+        return nothing and refusal(candidate, nothing.reason, nothing.detail)
+    if candidate.available_bytes < usable:
+        return refusal(candidate, Reason.FOREIGN_USE, foreign_use(candidate) or "")
+    return refuse(candidate)
 
 
 def ever_fits(candidate: Candidate) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from orchestrator.scheduling.board import Board, Ints, Spot
 from orchestrator.scheduling.fits import fitting
 from orchestrator.scheduling.fragmentation import fragmentation, fullest
+from orchestrator.scheduling.peers import peer_groups
 from orchestrator.scheduling.policy import Policy, Scoring
 from orchestrator.scheduling.request import Request
 from orchestrator.scheduling.scores import (
@@ -31,6 +32,8 @@ KEPT = 1024
 PACK_CPU, PACK_GPU = 45.0, 70.0
 """What best fit weighs beside the fragmentation gradient, in thousandths of a GPU."""
 _UNFIT = -np.inf
+_PEERS = 1e15
+"""A gang goes where its GPUs are linked, whatever the score says."""
 
 
 @dataclass(slots=True)
@@ -77,7 +80,11 @@ class Places:
         fits = look.fits
         if request.gang > 1:
             fits = np.any(fits, axis=1, keepdims=True)
-        return look, np.where(fits, self._score(look), _UNFIT)
+        scores = np.where(fits, self._score(look), _UNFIT)
+        if request.gang > 1 and self._board.linked:
+            linked = [bool(self._peers(look, at)) for at in range(len(rows))]
+            scores += np.where(linked, _PEERS, 0.0)[:, None]
+        return look, scores
 
     def _ranking(self, request: Request) -> _Ranking:
         ranking = self._rankings.get(request)
@@ -105,8 +112,16 @@ class Places:
         if request.gang == 1:
             column = _any(scores[0], mixed(key or 0))
             return Spot(row, () if column is None else (column,))
-        columns = np.flatnonzero(fullest(look)[0])
-        return Spot(row, tuple(int(column) for column in columns))
+        columns = self._peers(look, 0) or np.flatnonzero(fullest(look)[0]).tolist()
+        return Spot(row, tuple(columns))
+
+    def _peers(self, look: Look, at: int) -> list[int]:
+        """GPUs for a gang that reach each other over NVLink, if there are enough."""
+        gang, row = look.request.gang, int(look.rows[at])
+        cells = [(row, column) for column in np.flatnonzero(look.fits[at]).tolist()]
+        groups = peer_groups(self._board, cells)
+        found = next((group for group in groups if len(group) >= gang), [])
+        return [column for _, column in found[:gang]]
 
     def _score(self, look: Look) -> Floats:
         match self._scoring:

@@ -8,7 +8,7 @@ from orchestrator.scheduling.decide import beaten, considered, impossible, winne
 from orchestrator.scheduling.diagnosis import diagnose
 from orchestrator.scheduling.layout import Mode
 from orchestrator.scheduling.options import layout_of, sharded
-from orchestrator.scheduling.plan import Demand, Diagnosis, Plan
+from orchestrator.scheduling.plan import Demand, Diagnosis, Plan, Reason, Refusal
 from orchestrator.scheduling.policy import DEFAULT, Policy
 from orchestrator.scheduling.reasons import NAMED, plan_reason, shards_reason
 from orchestrator.scheduling.snapshot import Snapshot
@@ -41,7 +41,15 @@ def schedule(
 
     if fits(demand, empty):
         return replace(answer, ever=True)
-    return replace(answer, ever=False, cures=cures(demand, empty, fits))
+    refusals = tuple(map(_for_good, answer.refusals))
+    cured = cures(demand, empty, fits)
+    return replace(answer, ever=False, refusals=refusals, cures=cured)
+
+
+def _for_good(refusal: Refusal) -> Refusal:
+    if refusal.reason is not Reason.NODE_BUSY:
+        return refusal
+    return replace(refusal, reason=Reason.NODE_TOO_SMALL)
 
 
 def _intricate(demand: Demand) -> bool:
@@ -114,9 +122,7 @@ def _cut(survey: Survey, mode: Mode) -> Plan | None:
 
 def _none(survey: Survey, snapshot: Snapshot, modes: tuple[Mode, ...]) -> Diagnosis:
     demand = survey.demand
-    every = [
-        (row, c) for row, gpus in enumerate(survey.board.gpus) for c in range(len(gpus))
-    ]
-    found = diagnose(demand, 0, survey.refusals(every), snapshot.kind)
     tried = [f"{mode}: {impossible(demand, mode)}" for mode in modes]
+    refusals = survey.refusals_of_pieces("; ".join(tried))
+    found = diagnose(demand, 0, refusals, snapshot.kind)
     return replace(found, summary="; ".join([found.summary, *tried]))

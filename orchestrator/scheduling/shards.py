@@ -11,6 +11,7 @@ from orchestrator.scheduling.board import Board, Cell, Spot
 from orchestrator.scheduling.cut import Piece, stages, tensor_piece
 from orchestrator.scheduling.fits import fitting
 from orchestrator.scheduling.layout import Mode, Pieces
+from orchestrator.scheduling.peers import peer_groups
 from orchestrator.scheduling.plan import Demand
 from orchestrator.scheduling.request import Request, request_of
 
@@ -86,7 +87,9 @@ def _tensor(
         for equal in _equal(board, cells, piece.reserve_bytes):
             if len(equal) < count:
                 continue
-            peers = next((p for p in _peers(board, equal) if len(p) >= count), None)
+            peers = next(
+                (p for p in peer_groups(board, equal) if len(p) >= count), None
+            )
             rank = (0 if peers else 1, len(equal))
             if best is None or rank < best[0]:
                 best = (rank, (peers or equal)[:count])
@@ -130,20 +133,5 @@ def _groups(
         yield [cell for cells in free for cell in cells]
         return
     for cells in free:
-        yield from _peers(board, cells)
+        yield from peer_groups(board, cells)
     yield from map(list, free)
-
-
-def _peers(board: Board, cells: Sequence[Cell]) -> list[list[Cell]]:
-    """GPUs that all reach each other over NVLink; the largest groups first."""
-    groups: list[list[Cell]] = []
-    left = list(cells)
-    while left:
-        group = [left.pop(0)]
-        for cell in list(left):
-            gpu = board.gpu(cell)
-            if all(board.gpu(other).uuid in gpu.peers for other in group):
-                group.append(cell)
-                left.remove(cell)
-        groups.append(group)
-    return sorted((g for g in groups if len(g) > 1), key=len, reverse=True)

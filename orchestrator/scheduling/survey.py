@@ -8,11 +8,17 @@ from dataclasses import dataclass, replace
 from orchestrator.scheduling.board import Board, Cell, Spot, board_of
 from orchestrator.scheduling.choose import one_by_one, spread_out
 from orchestrator.scheduling.cut import Piece
-from orchestrator.scheduling.filters import Candidate, ever_fits, refusal, refuse
+from orchestrator.scheduling.filters import (
+    Candidate,
+    ever_fits,
+    part_objection,
+    refusal,
+    refuse,
+)
 from orchestrator.scheduling.node_filters import node_objection
 from orchestrator.scheduling.offers import offer
 from orchestrator.scheduling.places import Places
-from orchestrator.scheduling.plan import Demand, HostUse, Placement, Refusal
+from orchestrator.scheduling.plan import Demand, HostUse, Placement, Reason, Refusal
 from orchestrator.scheduling.policy import Policy
 from orchestrator.scheduling.request import request_of
 from orchestrator.scheduling.shards import Shards
@@ -119,6 +125,15 @@ class Survey:
     def refusals(self, cells: Iterable[Cell]) -> tuple[Refusal, ...]:
         """Why these GPUs can take none."""
         return tuple(self._refusal(cell) for cell in cells)
+
+    def refusals_of_pieces(self, detail: str) -> tuple[Refusal, ...]:
+        """Why each GPU can take no piece; `detail`: why those that could do not do."""
+        return tuple(
+            part_objection(self._candidate((row, column)))
+            or refusal(self._candidate((row, column)), Reason.NODE_BUSY, detail)
+            for row, gpus in enumerate(self.board.gpus)
+            for column in range(len(gpus))
+        )
 
     def _refusal(self, cell: Cell) -> Refusal:
         candidate = self._candidate(cell)

@@ -7,13 +7,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from orchestrator.client.client import Client
+from orchestrator.runtime.head import Head as RayHead
 from orchestrator.runtime.head import read_head
+from tests.faults.processes import Processes, look
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,16 +54,21 @@ class Head:
         """A connection to the controller, once it answers."""
         return Client.connect(self.state)
 
-    def controller_pid(self) -> int:
-        """The controller that announced itself last, dead or alive."""
-        found = json.loads((self.state / "controller.json").read_text())
-        return int(found["pid"])
+    def processes(self) -> Processes:
+        """Everything of this cluster that lives."""
+        return look(self.ray.temp)
+
+    @property
+    def ray(self) -> RayHead:
+        """Ray's head."""
+        found = read_head(self.state)
+        assert found is not None, "Ray's head is gone"
+        return found
 
     def family(self) -> list[psutil.Process]:
-        """Every process below Ray's head. Other Rays on the machine are not ours."""
-        head = read_head(self.state)
-        assert head is not None, "Ray's head is gone"
-        return psutil.Process(head.pid).children(recursive=True)
+        """Ray's head and every process below it."""
+        head = psutil.Process(self.ray.pid)
+        return [head, *head.children(recursive=True)]
 
 
 @contextmanager
@@ -76,11 +83,3 @@ def running_head(folder: Path) -> Iterator[Head]:
         head.run("down")
         _gone, alive = psutil.wait_procs(family, timeout=10)
         assert not alive, f"still running after `orch down`: {alive}"
-
-
-def words_of(process: psutil.Process) -> list[str]:
-    """Its command line; empty if it is gone, or dead and not buried."""
-    with suppress(psutil.Error):
-        if process.status() != psutil.STATUS_ZOMBIE:
-            return process.cmdline()
-    return []

@@ -166,12 +166,14 @@ class _Maker:
         return Piece(name, piece.spec, (State.SUCCEEDED, State.LOST), once=True)
 
     def _job(self, name: str, more: dict[str, Any]) -> dict[str, Any]:
-        command = more["kind"] == "command"
-        own = {"resources": {"cpus": 0.2}, "workdir": None} if command else {}
+        # A batch has no variable of its run: its engines serve the next run too.
+        own: dict[str, Any] = {}
+        if more["kind"] == "command":
+            own = {"resources": {"cpus": 0.2}, "workdir": None}
+            own["env"] = {FOLDER: str(self._folder)}
         return {
             "version": 1,
             "name": f"s{self._seed}-{name}",
-            "env": {FOLDER: str(self._folder)},
             "retry": dict(PATIENT),
             "output": {"path": str(self._folder / "out" / "{id}")},
             **own,

@@ -25,6 +25,7 @@ outcome  `a:0 | a:1 warm | a:2 -x`: replicas in order, `-x`: engine x is evicted
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import groupby
@@ -186,25 +187,23 @@ def demand_from(text: str) -> Demand:
 
 
 def _named(named: dict[str, str], said: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if "key" in named:
-        found["engine_key"] = named["key"]
-    if "type" in named:
-        found["gpu_type"] = (*named["type"].split("|"), *said["gpu_type"])
-    if "cpu" in named:
-        found["cpu_milli"] = int(Fraction(named["cpu"]) * 1000)
-    if "ram" in named:
-        found["ram_bytes"] = gib(named["ram"])
-    if "mode" in named:
-        found["mode"] = Mode(named["mode"])
-    if "job" in named:
-        found["job"] = named["job"]
-    for name in ("gang", "replicas", "shards"):
-        if name in named:
-            found[name] = int(named[name])
-    if "layers" in named:
-        found["pieces"] = _pieces(named, said["weights_bytes"])
-    return found
+    reads: dict[str, tuple[str, Callable[[str], Any]]] = {
+        "key": ("engine_key", str),
+        "type": ("gpu_type", lambda text: (*text.split("|"), *said["gpu_type"])),
+        "cpu": ("cpu_milli", lambda text: int(Fraction(text) * 1000)),
+        "ram": ("ram_bytes", gib),
+        "mode": ("mode", Mode),
+        "job": ("job", str),
+        "gang": ("gang", int),
+        "replicas": ("replicas", int),
+        "shards": ("shards", int),
+        "layers": ("pieces", lambda _: _pieces(named, said["weights_bytes"])),
+    }
+    return {
+        field: read(named[name])
+        for name, (field, read) in reads.items()
+        if name in named
+    }
 
 
 def _pieces(named: dict[str, str], weights_bytes: int) -> Pieces:
