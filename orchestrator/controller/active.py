@@ -56,7 +56,8 @@ class ActiveJob:
         nodes: Attempt and rank -> node on which its log is.
         command: Where its command runs.
         run: Unique over all jobs of all time; a new one when results are made anew.
-        attempts: Those that are over.
+        attempts: Those before this one.
+        last: How this one ended, once it has.
         returned: GPUs whose memory was seen free at the end, with what is free.
         queued_at: When it began to wait for the place it has or wants.
         notices: What people should know, oldest first.
@@ -83,6 +84,7 @@ class ActiveJob:
     nodes: dict[tuple[int, int], str] = field(default_factory=dict)
     command: Running = field(default_factory=Running)
     attempts: list[AttemptRow] = field(default_factory=list)
+    last: AttemptRow | None = None
     returned: list[tuple[str, int]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     version: int = 0
@@ -109,7 +111,7 @@ class ActiveJob:
         self.runner, self.runner_name = RunnerView(), ""
         self.names, self.details, self.pids = {}, {}, {}
         self.command, self.stopping = Running(), None
-        self.returned = []
+        self.returned, self.last = [], None
         self.started_at = self.finished_at = None
         self.not_before = not_before
 

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class Controller:
     def __init__(self, state_dir: str) -> None:
         state = Path(state_dir)
         self._state = state
+        set_old_jobs_aside(state)
         core = Core(Store(state / "orch.db"), Cluster(state / "logs"), state)
         self._service = Service(core, Metrics().update)
         self._wire = _listen(state)
@@ -60,6 +62,13 @@ class Controller:
     def _announce(self) -> None:
         found = {"url": self.url(), "pid": os.getpid(), "started_at": now()}
         write_atomic(self._state / "controller.json", (json.dumps(found).encode(),))
+
+
+def set_old_jobs_aside(state: Path) -> None:
+    """Keep files of jobs whose database is gone away from new jobs of their numbers."""
+    jobs = state / "jobs"
+    if jobs.exists() and not (state / "orch.db").exists():
+        jobs.rename(state / f"jobs-before-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
 
 
 def _listen(state: Path) -> socket.socket:

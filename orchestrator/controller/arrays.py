@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 
 from orchestrator.controller.core import Core, now
 from orchestrator.controller.store import JobRow, Standing
+from orchestrator.errors import Code, OrchError
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
 
@@ -44,18 +46,42 @@ class Arrays:
         """
         self._core = core
         self._ended = ended
+        self._late: set[JobKey] = set()
+        """Arrays whose newest state the disk has refused."""
 
     def task_changed(self, key: JobKey) -> None:
         """A task came into another state."""
-        row = self._core.store.job(key.whole)
-        if row is None:
+        try:
+            ended = self._save(key.whole)
+        except OrchError as error:
+            if error.fault.code is not Code.WRONG_STATE:
+                raise
+            traceback.print_exc()
+            self._late.add(key.whole)
             return
-        state = array_state(self._core.store.task_counts(key.number))
-        if state is not row.state:
-            self._core.store.save(row.key, _standing(row, state))
-        self._core.changes.notify(row.key)
-        if state.final and not row.state.final:
-            self._ended(key.number, state)
+        self._core.changes.notify(key.whole)
+        # Not before that is written: it starts other jobs.
+        if ended is not None:
+            self._ended(key.number, ended)
+
+    def save_again(self) -> None:
+        """Write what the disk has refused."""
+        late, self._late = self._late, set()
+        for key in late:
+            self.task_changed(key)
+
+    def _save(self, key: JobKey) -> State | None:
+        """Store the array's state if it is another one; returns one that ends it."""
+        store = self._core.store
+        row = store.job(key)
+        state = array_state(store.task_counts(key.number)) if row else None
+        if row is None or state is None or state is row.state:
+            return None
+        with store.batch():
+            store.save(key, _standing(row, state))
+            if state.final:
+                store.drop_secrets(key)
+        return state if state.final and not row.state.final else None
 
 
 def _standing(row: JobRow, state: State) -> Standing:

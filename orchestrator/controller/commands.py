@@ -26,13 +26,10 @@ from orchestrator.lifecycle.events import (
 )
 from orchestrator.lifecycle.instructions import StartCommand, StopCommand
 from orchestrator.lifecycle.key import JobKey
-from orchestrator.runtime.commands.spec import CommandEnd, CommandNews
+from orchestrator.runtime.commands.spec import CommandEnd, CommandNews, CommandSpec
 
 WATCH_S = 10.0
 AGAIN_S = 1.0
-
-_Ident = tuple[JobKey, int]
-
 
 @dataclass(slots=True)
 class _Node:
@@ -42,14 +39,14 @@ class _Node:
         name: For people.
         jobs: Those that have a command there.
         asked: How many times the node was asked for news.
-        confirmed: Commands that it took, with `asked` at that time: news that was
-            asked for later has them, or their agent died.
+        confirmed: Jobs whose command it took, with `asked` at that time: news that
+            was asked for later has it, or its agent died.
     """
 
     name: str
     jobs: dict[JobKey, ActiveJob] = field(default_factory=dict)
     asked: int = 0
-    confirmed: dict[_Ident, int] = field(default_factory=dict)
+    confirmed: dict[JobKey, int] = field(default_factory=dict)
 
 
 class Commands:
@@ -64,22 +61,20 @@ class Commands:
         """Start the attempt's command on its node, unless the node knows it."""
         node = self._node(job)
         node.jobs[job.key] = job
-        assert isinstance(job.work, CommandWork)
-        spec = job.work.command(
-            job.row,
-            start.attempt,
-            attempt_folder(job.key, start.attempt),
-            self._core.store.secrets(job.key),
-        )
-        node_id = job.command.node_id
+        node.confirmed.pop(job.key, None)
+        node_id, attempt = job.command.node_id, start.attempt
         self._core.loop.effect(
-            lambda: self._core.cluster.start_command(node_id, spec),
-            lambda _pid: self._confirm(job, start.attempt),
-            lambda error: self._not_started(job, start.attempt, error),
+            lambda: self._core.cluster.start_command(node_id, self._spec(job, attempt)),
+            lambda _pid: self._confirm(job, attempt),
+            lambda error: self._not_started(job, attempt, error),
         )
 
     def stop(self, job: ActiveJob, stop: StopCommand) -> None:
         """Ask the command to end, or end it."""
+        node = self._node(job)
+        if job.key not in node.jobs:
+            # An earlier controller has started it: all news is about it.
+            node.jobs[job.key], node.confirmed[job.key] = job, -1
         node_id, key = job.command.node_id, job.key
         number = SIGKILL if stop.force else SIGTERM
         self._core.loop.effect(
@@ -94,6 +89,13 @@ class Commands:
         node = self._nodes.get(job.command.node_id)
         if node is not None:
             node.jobs.pop(job.key, None)
+            node.confirmed.pop(job.key, None)
+
+    def _spec(self, job: ActiveJob, attempt: int) -> CommandSpec:
+        assert isinstance(job.work, CommandWork)
+        folder = attempt_folder(job.key, attempt)
+        secrets = self._core.store.secrets(job.key)
+        return job.work.command(job.row, attempt, folder, secrets)
 
     # --- news -------------------------------------------------------------------------
 
@@ -113,17 +115,24 @@ class Commands:
             node.asked += 1
             try:
                 news = cluster.watch_commands(node_id, version, WATCH_S)
-            except OrchError as error:
-                alive = any(node.id == node_id for node in cluster.nodes())
-                loop.post(partial(self._silent, node_id, error.fault, alive=alive))
-                loop.stopped.wait(AGAIN_S)
-                continue
-            except Exception:  # noqa: BLE001 - without news every command would hang
-                traceback.print_exc()
+            except Exception as error:  # noqa: BLE001 - or every command would hang
+                self._look_after(node_id, error)
                 loop.stopped.wait(AGAIN_S)
                 continue
             version = news.version
             loop.post(partial(self._news, node_id, news, node.asked))
+
+    def _look_after(self, node_id: str, error: Exception) -> None:
+        """A node does not answer: if it is gone, so are its commands."""
+        try:
+            alive = any(node.id == node_id for node in self._core.cluster.nodes())
+        except Exception:  # noqa: BLE001 - nobody knows; it is asked again
+            traceback.print_exc()
+            return
+        # Of one that is alive the agent is started again, and will not know them.
+        if not alive:
+            fault = error.fault if isinstance(error, OrchError) else bug(error)
+            self._core.loop.post(lambda: self._gone(node_id, fault))
 
     def _news(self, node_id: str, news: CommandNews, asked: int) -> None:
         node = self._nodes[node_id]
@@ -135,25 +144,19 @@ class Commands:
                 self._ended(job, ended[ident])
             elif ident in running:
                 self._started(job, running[ident])
-            elif node.confirmed.get(ident, asked) < asked:
+            elif node.confirmed.get(job.key, asked) < asked:
                 self._perform(job, CommandLost(ident[1], _agent_lost(node.name)))
         if ended:
-            self._forget_ended(node, node_id, ended)
-
-    def _forget_ended(
-        self, node: _Node, node_id: str, ended: dict[_Ident, CommandEnd]
-    ) -> None:
-        for ident in ended:
-            node.confirmed.pop(ident, None)
-        self._core.loop.effect(
-            lambda: self._core.cluster.forget_commands(node_id, list(ended)),
-            lambda _done: None,
-        )
+            self._core.loop.effect(
+                lambda: self._core.cluster.forget_commands(node_id, list(ended)),
+                lambda _done: None,
+            )
 
     def _confirm(self, job: ActiveJob, attempt: int) -> None:
         node = self._nodes.get(job.command.node_id)
-        if node is not None and job.machine.attempt == attempt:
-            node.confirmed[job.key, attempt] = node.asked
+        waits = node is not None and node.jobs.get(job.key) is job
+        if node is not None and waits and job.machine.attempt == attempt:
+            node.confirmed[job.key] = node.asked
 
     def _started(self, job: ActiveJob, pid: int) -> None:
         if pid and job.command.pid != pid:
@@ -179,11 +182,7 @@ class Commands:
         fault = error.fault if isinstance(error, OrchError) else bug(error)
         self._perform(job, CommandLost(attempt, fault))
 
-    def _silent(self, node_id: str, fault: Fault, *, alive: bool) -> None:
-        """A node does not answer: if it is gone, so are its commands."""
-        if alive:
-            # Its agent is being started again, and will not know them.
-            return
+    def _gone(self, node_id: str, fault: Fault) -> None:
         for job in list(self._nodes[node_id].jobs.values()):
             self._perform(job, CommandLost(job.machine.attempt, fault))
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import traceback
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -110,6 +110,7 @@ class Core:
 
     def __post_init__(self) -> None:
         self.snapshots = Snapshots(self.state / "snapshots")
+        self._late: list[Callable[[], None]] = []
         self._request = lru_cache(maxsize=REQUESTS_KEPT)(self._read_request)
 
     # --- jobs -------------------------------------------------------------------------
@@ -120,7 +121,7 @@ class Core:
         Raises:
             OrchError: What was stored is no job to this version.
         """
-        active = self.jobs.get(key)
+        active = self._known(key)
         if active is not None:
             return active
         row = self.store.job(key)
@@ -130,6 +131,15 @@ class Core:
         if not row.state.final:
             self.jobs[key] = active
         return active
+
+    def state(self, key: JobKey) -> State | None:
+        """Where a job stands; `None`: there is none such."""
+        active = self._known(key)
+        return active.machine.state if active else self.store.state(key)
+
+    def _known(self, key: JobKey) -> ActiveJob | None:
+        """A job of which the store does not know all."""
+        return self.jobs.get(key) or self.unsaved.get(key)
 
     def restored(self, row: JobRow) -> ActiveJob:
         """A job as the store has it.
@@ -170,15 +180,23 @@ class Core:
 
     # --- what happens to them ---------------------------------------------------------
 
-    def handle(self, job: ActiveJob, event: Event) -> tuple[Instruction, ...]:
-        """Give an event to a job's machine; store the step; return what to do."""
+    def handle(
+        self, job: ActiveJob, event: Event, *, durable: bool = False
+    ) -> tuple[Instruction, ...]:
+        """Give an event to a job's machine; store the step; return what to do.
+
+        Raises:
+            OrchError: E304, the disk refused what had to be durable.
+        """
         before = job.machine.state
         instructions = job.machine.handle(event)
         state = job.machine.state
         says = [instruction_text(instruction) for instruction in instructions]
-        with self.writing(job):
+        # What ends an attempt is stored together with how it ended.
+        over = state.final or job.machine.waits_for_retry
+        with self.store.batch(durable=True) if durable else self.writing(job):
             self.store.add_event(job.key, now(), event_to_json(event), state, says)
-            if state is not before and not state.final:
+            if state is not before and not over:
                 self.save(job)
         return instructions
 
@@ -190,24 +208,28 @@ class Core:
 
     def shown(self, key: JobKey) -> dict[str, object] | None:
         """What the API may show of a job in hand."""
-        active = self.jobs.get(key)
+        active = self._known(key)
         return public(active.view) if active is not None and active.view else None
 
     def give_up(self, key: JobKey, faults: tuple[Fault, ...]) -> None:
         """What another version of this program stored is not a job to this one."""
         row = self.store.job(key)
-        self.jobs.pop(key, None)
+        shown = self.jobs.pop(key, None)
         if row is not None:
+            before = max(row.view.get("version", 0), shown.version if shown else 0)
             view = {**row.view, "faults": [fault.to_json() for fault in faults]}
             standing = Standing(
                 state=State.FAILED,
-                view={**view, "version": row.view.get("version", 0) + 1},
+                view={**view, "version": before + 1},
                 attempt=row.attempt,
                 cause=str(main_cause(faults)),
                 started_at=row.started_at,
                 finished_at=now(),
             )
             self.store.save(key, standing)
+            if not key.is_task:
+                self.store.drop_secrets(key)
+        self.changes.notify(key)
 
     # --- the store --------------------------------------------------------------------
 
@@ -241,12 +263,36 @@ class Core:
             traceback.print_exc()
             self.unsaved[job.key] = job
 
-    def save_again(self) -> None:
-        """Write what the disk has refused."""
-        for key, job in list(self.unsaved.items()):
-            del self.unsaved[key]
-            with self.writing(job):
-                self.save(job)
+    def save_ended(self, job: ActiveJob) -> None:
+        """Store the job, how its attempts ended, and no secret that it had."""
+        with self.writing(job):
+            for attempt in [*job.attempts, *([job.last] if job.last else [])]:
+                self.store.add_attempt(job.key, attempt)
+            self.save(job)
+            if job.machine.state.final and not job.key.is_task:
+                self.store.drop_secrets(job.key)
+
+    def write(self, act: Callable[[], None]) -> None:
+        """Write what no job waits for; what the disk refuses is written later."""
+        try:
+            with self.store.batch():
+                act()
+        except OrchError as error:
+            if error.fault.code is not Code.WRONG_STATE:
+                raise
+            traceback.print_exc()
+            self._late.append(act)
+
+    def save_again(self) -> list[ActiveJob]:
+        """Write what the disk has refused; returns the jobs that it took."""
+        late, self._late = self._late, []
+        for act in late:
+            self.write(act)
+        jobs = list(self.unsaved.values())
+        self.unsaved.clear()
+        for job in jobs:
+            self.save_ended(job)
+        return [job for job in jobs if job.key not in self.unsaved]
 
 
 def _run_of(row: JobRow) -> str:

@@ -43,16 +43,14 @@ class Line:
 
     def add(self, job: ActiveJob) -> None:
         """A job in hand waits for its place."""
-        limit = self._core.request(job.key.number).job.array
-        self._core.queue.add(
-            _entry(
-                job.key,
-                job.row.priority,
-                job.row.seq,
-                needs_of(job.work),
-                (limit.max_parallel or 0) if limit and job.key.is_task else 0,
-            )
-        )
+        row, needs = job.row, needs_of(job.work)
+        limit = _limit(row.max_parallel, job.key)
+        self._core.queue.add(_entry(job.key, row.priority, row.seq, needs, limit))
+
+    def runs(self, job: ActiveJob) -> None:
+        """A job in hand has its place already."""
+        if limit := _limit(job.row.max_parallel, job.key):
+            self._core.queue.runs(job.key, limit)
 
     def add_stored(
         self, row: QueuedRow, after: Sequence[Mapping[str, Any]]
@@ -63,18 +61,23 @@ class Line:
             A job it was to come after that has ended otherwise than it asks; `None`
             if there is none.
         """
-        entry = _entry(row.key, row.priority, row.seq, row.needs, row.max_parallel or 0)
+        limit = _limit(row.max_parallel, row.key)
+        entry = _entry(row.key, row.priority, row.seq, row.needs, limit)
         waits = {int(one["job"]): When(one["when"]) for one in after}
         ended: list[int] = []
         wrong: tuple[int, State] | None = None
         for number, when in waits.items():
-            state = self._core.store.state(JobKey(number))
+            state = self._core.state(JobKey(number))
             if state is not None and state.final:
                 ended.append(number)
                 if not when.allows(str(state)):
                     wrong = (number, state)
         self._core.queue.add(entry.waiting_for(waits), ended)
         return wrong
+
+
+def _limit(max_parallel: int | None, key: JobKey) -> int:
+    return (max_parallel or 0) if key.is_task else 0
 
 
 def _entry(

@@ -15,6 +15,7 @@ from orchestrator.controller.replicas import Replicas
 from orchestrator.controller.runners import Runners
 from orchestrator.controller.seats import Seats
 from orchestrator.controller.store import AttemptRow
+from orchestrator.errors import Fault
 from orchestrator.lifecycle.events import DependencyFailed, Event
 from orchestrator.lifecycle.instructions import (
     ArmGrace,
@@ -42,16 +43,20 @@ class Performer:
         self._find_place = find_place
         self.limits = Limits(core, self)
         self.line = Line(core)
-        self.seats = Seats(core, self)
+        self.seats = Seats(core, self, self.give_up)
         self.replicas = Replicas(core, self, find_place)
         self.runners = Runners(core, self)
         self.commands = Commands(core, self)
         self.arrays = Arrays(core, self._whole_ended)
 
-    def __call__(self, job: ActiveJob, event: Event) -> None:
-        """Give the event to the job's machine and carry out what it says."""
+    def __call__(self, job: ActiveJob, event: Event, *, durable: bool = False) -> None:
+        """Give the event to the job's machine and carry out what it says.
+
+        Raises:
+            OrchError: E304, the disk refused what had to be durable; nothing is done.
+        """
         before = job.machine.state
-        for instruction in self._core.handle(job, event):
+        for instruction in self._core.handle(job, event, durable=durable):
             self._do(job, instruction)
         if job.machine.state is not before:
             self._new_state(job)
@@ -65,11 +70,27 @@ class Performer:
         if job.machine.state is State.LOADING:
             self._core.tally.began(seconds_since(job.queued_at))
         self.limits.changed(job)
-        if job.key.is_task:
-            with self._core.writing(job):
-                self.arrays.task_changed(job.key)
-        elif job.machine.state.final:
-            self._whole_ended(job.key.number, job.machine.state)
+        self._tell_others(job.key, job.machine.state)
+
+    def _tell_others(self, key: JobKey, state: State) -> None:
+        """What a job's state means to its array, and to jobs that come after it."""
+        if key.is_task:
+            self.arrays.task_changed(key)
+        elif state.final:
+            self._whole_ended(key.number, state)
+
+    def give_up(self, key: JobKey, faults: tuple[Fault, ...]) -> None:
+        """What is stored of a job is none to this version: it has failed."""
+        self._core.queue.remove(key)
+        self._core.queue.finished(key)
+        self._core.give_up(key, faults)
+        self._tell_others(key, State.FAILED)
+
+    def save_again(self) -> None:
+        """Write what the disk has refused, and tell who had to wait for it."""
+        for job in self._core.save_again():
+            self._tell_others(job.key, job.machine.state)
+        self.arrays.save_again()
 
     def _do(self, job: ActiveJob, instruction: Instruction) -> None:  # noqa: C901 - a table
         match instruction:
@@ -121,26 +142,21 @@ class Performer:
     def _retry_later(self, job: ActiveJob, retry: RetryLater) -> None:
         self._core.tally.retried(str(retry.why))
         row = self._attempt_row(job, retry.attempt - 1, retry)
+        job.attempts.append(row)
         self._give_back(job, retry.state)
         job.begin_attempt(instant_in(retry.delay_s))
         job.notices.append(
             f"attempt {row.attempt} ended: {row.text}; another one follows"
         )
-        with self._core.writing(job):
-            self._core.store.add_attempt(job.key, row)
-            self._core.save(job)
+        self._core.save_ended(job)
         self.limits.retry(job, retry.delay_s)
 
     def _finish(self, job: ActiveJob, finish: Finish) -> None:
         job.finished_at = now()
         job.not_before = None
         self._give_back(job, finish.state)
-        row = self._attempt_row(job, job.machine.attempt, finish)
-        with self._core.writing(job):
-            self._core.store.add_attempt(job.key, row)
-            self._core.save(job)
-            if not job.key.is_task:
-                self._core.store.drop_secrets(job.key)
+        job.last = self._attempt_row(job, job.machine.attempt, finish)
+        self._core.save_ended(job)
         self._core.jobs.pop(job.key, None)
 
     def _give_back(self, job: ActiveJob, state: State) -> None:

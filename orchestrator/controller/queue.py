@@ -111,6 +111,10 @@ class JobQueue:
                 self._dependents.setdefault(job, set()).add(entry.key)
         self._settle(entry)
 
+    def runs(self, key: JobKey, limit: int) -> None:
+        """A task of an array with a limit runs already: it counts until `finished`."""
+        self._arrays.setdefault(key.number, _Array(limit)).out.add(key)
+
     def remove(self, key: JobKey) -> Entry | None:
         """Take a job out: it starts, or will not."""
         entry = self._entries.pop(key, None)

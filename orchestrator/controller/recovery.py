@@ -9,7 +9,7 @@ from orchestrator.controller.fleet import Engine
 from orchestrator.controller.loop import bug
 from orchestrator.controller.performer import Performer
 from orchestrator.controller.store import QueuedRow
-from orchestrator.errors import OrchError
+from orchestrator.errors import Fault, OrchError
 from orchestrator.lifecycle.events import ControllerRestarted, DependencyFailed
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.machine import JobMachine
@@ -28,8 +28,11 @@ def recover(core: Core, perform: Performer) -> None:
         try:
             _take_up(core, perform, core.restored(row))
         except Exception as error:  # noqa: BLE001 - one bad job must not end the others
-            faults = error.faults if isinstance(error, OrchError) else (bug(error),)
-            core.give_up(row.key, faults)
+            perform.give_up(row.key, _faults(error))
+    for row in core.store.active():
+        if row.tasks:
+            # Its last task may have ended just before the controller did.
+            perform.arrays.task_changed(row.key)
     _queue_waiting(core, perform)
     _close_usage(core)
     _drop_ownerless(core, perform)
@@ -54,6 +57,7 @@ def _adopt_engines(core: Core) -> None:
 
 def _take_up(core: Core, perform: Performer, job: ActiveJob) -> None:
     core.jobs[job.key] = job
+    perform.line.runs(job)
     view = job.row.view
     job.plan = Plan.from_json(view["plan"]) if view.get("plan") else None
     job.runner_name = view.get("runner", {}).get("name", "")
@@ -71,6 +75,7 @@ def _take_up_command(perform: Performer, job: ActiveJob) -> None:
     job.command = Running(node_id, known.get("node", ""))
     perform.seats.take(job)
     perform(job, ControllerRestarted())
+    perform.limits.changed(job)
 
 
 def _take_up_batch(core: Core, perform: Performer, job: ActiveJob) -> None:
@@ -113,18 +118,30 @@ def _queue_waiting(core: Core, perform: Performer) -> None:
     for queued in core.store.pending():
         if queued.key in core.queue or queued.key in core.jobs:
             continue
-        if queued.not_before is not None:
-            _wait_for_retry(core, perform, queued)
-            continue
-        after = _after(core, queued)
-        wrong = perform.line.add_stored(queued, after)
-        if wrong is not None:
-            _skip(core, perform, queued.key, *wrong)
-        elif queued.needs.get("queue_s") is not None:
-            request = core.request(queued.key.number)
-            row = core.store.job(queued.key)
-            assert row is not None
-            perform.limits.queued(queued.key, request.job, row.attempt, row.created_at)
+        try:
+            _queue_one(core, perform, queued)
+        except Exception as error:  # noqa: BLE001 - one bad job must not end the others
+            perform.give_up(queued.key, _faults(error))
+
+
+def _queue_one(core: Core, perform: Performer, queued: QueuedRow) -> None:
+    if queued.not_before is not None:
+        _wait_for_retry(core, perform, queued)
+        return
+    wrong = perform.line.add_stored(queued, _after(core, queued))
+    if wrong is not None:
+        _skip(core, perform, queued.key, *wrong)
+    elif queued.needs.get("queue_s") is not None:
+        request = core.request(queued.key.number)
+        row = core.store.job(queued.key)
+        assert row is not None
+        # When a later attempt came into the queue is not known.
+        since = row.created_at if row.attempt == 1 else now()
+        perform.limits.queued(queued.key, request.job, row.attempt, since)
+
+
+def _faults(error: Exception) -> tuple[Fault, ...]:
+    return error.faults if isinstance(error, OrchError) else (bug(error),)
 
 
 def _wait_for_retry(core: Core, perform: Performer, queued: QueuedRow) -> None:

@@ -9,14 +9,17 @@ from orchestrator.controller.active import ActiveJob, Running
 from orchestrator.controller.command_work import CommandWork
 from orchestrator.controller.core import Core, now
 from orchestrator.controller.queue import Entry, Pool
+from orchestrator.errors import Fault, OrchError
 from orchestrator.lifecycle.events import Event, Planned
 from orchestrator.lifecycle.key import JobKey
+from orchestrator.lifecycle.states import State
 from orchestrator.scheduling.queue_cpu import (
     CpuDemand,
     CpuWaiting,
     NodeRoom,
     pick_cpu,
 )
+from orchestrator.scheduling.waiting import Tier
 
 WINDOW = 64
 
@@ -30,9 +33,15 @@ class _Seat:
 class Seats:
     """What of each node's cores and memory commands hold. On the loop's thread."""
 
-    def __init__(self, core: Core, perform: Callable[[ActiveJob, Event], None]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        perform: Callable[[ActiveJob, Event], None],
+        give_up: Callable[[JobKey, tuple[Fault, ...]], None],
+    ) -> None:
         self._core = core
         self._perform = perform
+        self._give_up = give_up
         self._taken: dict[JobKey, _Seat] = {}
 
     def look(self) -> None:
@@ -46,9 +55,16 @@ class Seats:
         for key, node_id in decision.starts:
             self._start(key, _Seat(node_id, demands[key]), names[node_id])
         for key, waits in decision.held.items():
-            job = self._core.jobs.get(key)
+            # What stands behind another job needs no more than its position.
+            behind = all(why.tier is Tier.ORDER for why in waits)
+            job = self._core.jobs.get(key) if behind else self._job(key)
             if job is not None:
-                job.waits = waits
+                job.waits = () if behind else waits
+
+    def has_room(self, demand: CpuDemand) -> bool:
+        """Whether a command could start now, if none waited before it."""
+        waiting = CpuWaiting(JobKey(0), demand)
+        return bool(pick_cpu([waiting], self._rooms()).starts)
 
     def take(self, job: ActiveJob) -> None:
         """A command that outlived the controller keeps its share."""
@@ -83,15 +99,25 @@ class Seats:
         ]
 
     def _start(self, key: JobKey, seat: _Seat, node: str) -> None:
+        job = self._job(key)
         self._core.queue.remove(key)
-        job = self._core.job(key)
-        if job is None:
+        if job is None or job.machine.state is not State.PENDING:
             return
         self._taken[key] = seat
         job.command = Running(seat.node_id, node)
         job.nodes[job.machine.attempt, 0] = seat.node_id
         job.started_at = now()
         self._perform(job, Planned(where=node))
+
+
+    def _job(self, key: JobKey) -> ActiveJob | None:
+        try:
+            return self._core.job(key)
+        except OrchError as error:
+            faults = error.faults
+            self._core.queue.remove(key)
+            self._core.loop.post(lambda: self._give_up(key, faults))
+        return None
 
 
 def _demand(entry: Entry) -> CpuDemand:

@@ -10,10 +10,10 @@ from orchestrator.controller.core import Core, now
 from orchestrator.controller.performer import Performer
 from orchestrator.controller.store import JobRow
 from orchestrator.errors import Code, OrchError
-from orchestrator.lifecycle.causes import Cause
 from orchestrator.lifecycle.events import CancelRequested, RetryMode, RetryRequested
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
+from orchestrator.lifecycle.wire import event_to_json
 
 _FOR_RETRY = (State.FAILED, State.LOST, State.TIMEOUT, State.CANCELLED, State.SKIPPED)
 
@@ -37,7 +37,7 @@ class Wishes:
             return
         job = None if row.state.final else self._core.job(key)
         if job is not None:
-            self._perform(job, wish)
+            self._cancel(job, wish)
 
     def retry(self, key: JobKey, mode: RetryMode) -> None:
         """Give a job that is over another attempt.
@@ -71,16 +71,26 @@ class Wishes:
     def _cancel_tasks(self, row: JobRow, wish: CancelRequested) -> None:
         core, number = self._core, row.key.number
         in_hand = [job for job in core.jobs.values() if job.key.number == number]
-        patch = {"cause": str(Cause.CANCELLED)}
-        # Those in hand first: they have machines, the others are only rows.
-        for job in in_hand:
-            self._perform(job, wish)
-        gone = core.store.cancel_pending(number, now(), patch)
+        with core.store.batch(durable=True):
+            if not row.state.final:
+                said = event_to_json(wish)
+                core.store.add_event(row.key, now(), said, row.state, ())
+            gone = core.store.cancel_pending(number, now(), {})
+        # All of them leave the queue first, or the end of one would start another.
         for key in gone:
             core.queue.remove(key)
+        for job in in_hand:
+            self._cancel(job, wish)
+        for key in gone:
             core.queue.finished(key)
         if gone:
             self._perform.arrays.task_changed(gone[-1])
+
+    def _cancel(self, job: ActiveJob, wish: CancelRequested) -> None:
+        self._perform(job, wish)
+        if job.machine.state is State.STOPPING:
+            with self._core.writing(job):
+                self._core.save(job, durable=True)
 
     def _retry_tasks(self, row: JobRow, mode: RetryMode) -> None:
         tasks = self._core.store.tasks(row.key.number, states=_FOR_RETRY, limit=-1)
@@ -99,9 +109,7 @@ class Wishes:
         elif mode is RetryMode.FAILED and row.state is State.SUCCEEDED:
             raise OrchError.of(Code.WRONG_STATE, f"job {row.key} did not fail")
         job.begin_attempt(None)
-        core.jobs[job.key] = job
-        with core.store.batch(durable=True):
-            self._perform(job, RetryRequested(mode))
+        self._perform(job, RetryRequested(mode), durable=True)
 
 
 def _prepare(job: ActiveJob, mode: RetryMode) -> None:

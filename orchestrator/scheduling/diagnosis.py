@@ -81,6 +81,8 @@ def ways_out(diagnosis: Diagnosis, policy: Policy = DEFAULT) -> tuple[str, ...]:
     """What would let the job run; each is computed from the refusals."""
     if diagnosis.ever:
         return _patience(diagnosis)
+    if diagnosis.cures:
+        return tuple(cure.text for cure in diagnosis.cures)
     reasons = {refusal.reason for refusal in diagnosis.refusals}
     ways: list[str] = []
     possible = diagnosis.able + _later(diagnosis.refusals)

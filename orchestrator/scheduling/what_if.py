@@ -50,7 +50,7 @@ def _context(demand: Demand, snapshot: Snapshot, fits: Fits) -> Iterator[Cure]:
         else:
             high = middle
     longest = low * _STEP_TOKENS
-    text = f"a context of {longest:,} tokens instead of {tokens:,}"
+    text = f"set a context of {longest:,} tokens instead of {tokens:,}"
     yield Cure("context", text, longest)
 
 
@@ -71,7 +71,7 @@ def _variants(demand: Demand, snapshot: Snapshot, fits: Fits) -> Iterator[Cure]:
     for variant in demand.variants:
         weights, pieces = variant.weights_bytes, variant.pieces
         if fits(replace(demand, weights_bytes=weights, pieces=pieces), snapshot):
-            text = f"{variant.name}: {format_gib(weights)} GiB of weights"
+            text = f"take {variant.name}: {format_gib(weights)} GiB of weights"
             yield Cure("variant", text, weights)
 
 
@@ -79,7 +79,7 @@ def _count(demand: Demand, snapshot: Snapshot, fits: Fits) -> Iterator[Cure]:
     """The most GPUs that the job could ask for, if it asks for too many."""
     for count in range(demand.minimum - 1, 0, -1):
         if fits(replace(demand, minimum=count), snapshot):
-            yield Cure("count", f"resources.gpus: {count}", count)
+            yield Cure("count", f"set resources.gpus: {count}", count)
             return
 
 
@@ -92,7 +92,7 @@ def _gpus(demand: Demand, snapshot: Snapshot, fits: Fits) -> Iterator[Cure]:
         if fits(demand, _with_more(snapshot, largest, count)):
             size = format_gib(largest.total_bytes)
             noun = "GPU" if count == 1 else "GPUs"
-            text = f"{count} more {noun} like {largest.name} ({size} GiB)"
+            text = f"add {count} {noun} like {largest.name} ({size} GiB)"
             yield Cure("gpus", text, count)
             return
 
