@@ -105,6 +105,8 @@ class Fault:
     excerpt: tuple[str, ...] = ()
     exits: int = 0
     """The process exit code, where it is not the one of the code."""
+    needed_bytes: int = 0
+    """Of a GPU whose memory ran out: what would have been enough; 0: not known."""
 
     @property
     def exit_code(self) -> int:
@@ -115,6 +117,8 @@ class Fault:
         """The fault as JSON, as it travels over HTTP and into the store."""
         data = {**asdict(self), "code": str(self.code), "exit_code": self.exit_code}
         del data["exits"]
+        if not self.needed_bytes:
+            del data["needed_bytes"]
         return data
 
     @classmethod
@@ -129,6 +133,7 @@ class Fault:
             at=data.get("at", ""),
             excerpt=tuple(data.get("excerpt", ())),
             exits=_own_exit(code, data.get("exit_code", 0)),
+            needed_bytes=data.get("needed_bytes", 0),
         )
 
 

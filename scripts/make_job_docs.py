@@ -45,6 +45,7 @@ WRITTEN = {
     "gpu_memory": ("`auto`", "`auto`, `20GiB`, `512MiB`"),
     "memory": ("`auto`", "`auto`, `20GiB`, `512MiB`"),
     "cpus": ("", "a number"),
+    "gpu_type": ("", "`A100`, `cc>=8.0`, or a list"),
     "grace": ("`30s`", "`90s`, `15m`, `2h`, `0`"),
     "keep_alive": ("`2m`", "`90s`, `15m`, `2h`, `0`"),
     "backoff": ("`10s..5m`", "`10s..5m`, `10s`"),

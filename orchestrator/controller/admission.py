@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.controller.batch_work import BatchWork
+from orchestrator.controller.command_work import CommandWork
 from orchestrator.controller.core import Core, now
 from orchestrator.controller.line import after_of, needs_of
 from orchestrator.controller.performer import Performer
@@ -27,6 +28,9 @@ from orchestrator.units import format_memory
 
 IN_HAND = 256
 """Jobs that wait are kept ready up to this many; of the others the store knows."""
+
+MAX_NUMBER = (1 << 63) - 1
+"""No job has a higher one."""
 
 _NOT_STORED = ("secrets", "wait_start_s")
 
@@ -76,6 +80,11 @@ class Admission:
             raise OrchError.of(
                 Code.BAD_VALUE, "the job's code was not sent before the job itself"
             )
+        missing = sorted(set(request.job.secrets) - set(request.secrets))
+        if missing:
+            raise OrchError.of(
+                Code.MISSING_FIELD, f"the job came without its secret {missing[0]}"
+            )
         work = request.work(self._core.snapshots, 0 if request.tasks else -1)
         files = work.check() if isinstance(work, BatchWork) else None
         kept = {key: part for key, part in body.items() if key not in _NOT_STORED}
@@ -117,17 +126,18 @@ class Admission:
             OrchError: E301, E304: nothing is stored.
         """
         request, core = checked.request, self._core
-        for number, _ in _after(request):
-            if core.store.state(JobKey(number)) is None:
+        for number in _after(request):
+            if number > MAX_NUMBER or core.state_of(JobKey(number)) is None:
                 raise OrchError.of(
                     Code.NO_SUCH_JOB,
                     f"after: there is no job {number}",
                     fix="orch status -a",
                 )
-        if request.now and (pool := needs_of(checked.work)["pool"]):
-            self._refuse_to_wait(pool)
+        if request.now:
+            self._refuse_to_wait(checked)
         self._check_unused(request)
         row = core.store.accept(_new_job(checked))
+        core.keep_request(row.key.number, replace(request, secrets={}, now=False))
         if row.tasks:
             self._save_array(row, checked)
         for task in range(row.tasks) if row.tasks else (-1,):
@@ -163,15 +173,30 @@ class Admission:
         )
         raise OrchError((fault,))
 
-    def _refuse_to_wait(self, pool: Pool) -> None:
-        before = self._core.queue.window(pool, 1)
-        if before:
+    def _refuse_to_wait(self, checked: Checked) -> None:
+        why = self._waits_for(checked)
+        if why:
             fault = Fault(
                 Code.NOT_ENOUGH_GPU_MEMORY,
-                f"the job cannot start now: job {before[0].key} waits before it",
+                f"the job cannot start now: {why}",
                 fix="leave --wait-start out: it starts by itself",
             )
             raise OrchError((_not_now(fault),))
+
+    def _waits_for(self, checked: Checked) -> str:
+        """Why a job would not start at once, as far as the queue knows."""
+        core, work = self._core, checked.work
+        for number in _after(checked.request):
+            state = core.state_of(JobKey(number))
+            if state is not None and not state.final:
+                return f"job {number}, which it comes after, is {state}"
+        if before := core.queue.window(Pool(needs_of(work)["pool"]), 1):
+            return f"job {before[0].key} waits before it"
+        if isinstance(work, CommandWork) and not self._perform.seats.has_room(
+            work.needs
+        ):
+            return "no node has enough cores and memory free"
+        return ""
 
     def _check_unused(self, request: Request) -> None:
         output = request.output()
@@ -248,16 +273,16 @@ def _new_job(checked: Checked) -> NewJob:
     )
 
 
-def _after(request: Request) -> list[tuple[int, str]]:
-    pairs = [(one.job, one.when) for one in request.job.after]
-    for job, _ in pairs:
+def _after(request: Request) -> list[int]:
+    jobs = [one.job for one in request.job.after]
+    for job in jobs:
         if isinstance(job, str):
             raise OrchError.of(
                 Code.BAD_VALUE,
                 f"after: '{job}' is no job of this submit",
                 fix="give the id of a job, or submit both in one go",
             )
-    return [(int(job), when) for job, when in pairs]
+    return [int(job) for job in jobs]
 
 
 def _not_now(fault: Fault) -> Fault:

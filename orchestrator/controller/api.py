@@ -127,7 +127,7 @@ class Api:
 
     async def tasks(self, request: Request) -> Response:
         """Tasks of an array."""
-        key, asked = _key(request), Listing.of(request.query_params)
+        key, asked = _key(request), Listing.of(request.query_params, every=True)
         offset = whole(request.query_params, "offset", 0)
         answer = await run_in_threadpool(self._service.tasks, key, asked, offset)
         return JSONResponse(answer)

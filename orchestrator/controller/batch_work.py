@@ -145,7 +145,14 @@ class BatchWork:
             extra = peak_bytes - estimate.total_bytes
             estimate = _with_more(estimate, extra)
         key = self.engine_key(snapshot.kind, files)
-        return demand_of(estimate, self.job.resources, key, measured=measured)
+        return demand_of(
+            estimate,
+            self.job.resources,
+            key,
+            measured=measured,
+            placement=self.job.placement,
+            objective=self.job.objective,
+        )
 
     def engine_spec(self, placement: Placement) -> EngineSpec:
         """What the engine on this GPU is told."""

@@ -1,17 +1,18 @@
 """Commands on their nodes: started, watched, stopped. On the loop's thread.
 
-A node tells of all its commands whenever one starts or ends (`CommandNews`); what
-happened to a job's command is read from there and from nowhere else.
+A node answers a start with the pid, and tells of all its commands whenever one ends
+(`CommandNews`); how a job's command ended is read from there and from nowhere else.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from signal import SIGKILL, SIGTERM, Signals
+from typing import TypeAlias
 
 from orchestrator.controller.active import ActiveJob
 from orchestrator.controller.command_work import CommandWork
@@ -30,6 +31,10 @@ from orchestrator.runtime.commands.spec import CommandEnd, CommandNews, CommandS
 
 WATCH_S = 10.0
 AGAIN_S = 1.0
+FORGET_S = 0.2
+
+_Ident: TypeAlias = tuple[JobKey, int]
+
 
 @dataclass(slots=True)
 class _Node:
@@ -41,12 +46,14 @@ class _Node:
         asked: How many times the node was asked for news.
         confirmed: Jobs whose command it took, with `asked` at that time: news that
             was asked for later has it, or its agent died.
+        ended: Commands that it told of and may forget, by attempt.
     """
 
     name: str
     jobs: dict[JobKey, ActiveJob] = field(default_factory=dict)
     asked: int = 0
     confirmed: dict[JobKey, int] = field(default_factory=dict)
+    ended: set[_Ident] = field(default_factory=set)
 
 
 class Commands:
@@ -65,7 +72,7 @@ class Commands:
         node_id, attempt = job.command.node_id, start.attempt
         self._core.loop.effect(
             lambda: self._core.cluster.start_command(node_id, self._spec(job, attempt)),
-            lambda _pid: self._confirm(job, attempt),
+            lambda pid: self._confirm(job, attempt, pid),
             lambda error: self._not_started(job, attempt, error),
         )
 
@@ -75,14 +82,8 @@ class Commands:
         if job.key not in node.jobs:
             # An earlier controller has started it: all news is about it.
             node.jobs[job.key], node.confirmed[job.key] = job, -1
-        node_id, key = job.command.node_id, job.key
         number = SIGKILL if stop.force else SIGTERM
-        self._core.loop.effect(
-            lambda: self._core.cluster.signal_command(
-                node_id, key, stop.attempt, number
-            ),
-            lambda _sent: None,
-        )
+        self._signal(job.command.node_id, job.key, stop.attempt, number)
 
     def forget(self, job: ActiveJob) -> None:
         """The attempt is over."""
@@ -96,6 +97,13 @@ class Commands:
         folder = attempt_folder(job.key, attempt)
         secrets = self._core.store.secrets(job.key)
         return job.work.command(job.row, attempt, folder, secrets)
+
+    def _signal(self, node_id: str, key: JobKey, attempt: int, number: int) -> None:
+        cluster = self._core.cluster
+        self._core.loop.effect(
+            lambda: cluster.signal_command(node_id, key, attempt, number),
+            lambda _sent: None,
+        )
 
     # --- news -------------------------------------------------------------------------
 
@@ -116,13 +124,14 @@ class Commands:
             try:
                 news = cluster.watch_commands(node_id, version, WATCH_S)
             except Exception as error:  # noqa: BLE001 - or every command would hang
-                self._look_after(node_id, error)
+                traceback.print_exception(error)
+                self._look_after(node_id)
                 loop.stopped.wait(AGAIN_S)
                 continue
             version = news.version
             loop.post(partial(self._news, node_id, news, node.asked))
 
-    def _look_after(self, node_id: str, error: Exception) -> None:
+    def _look_after(self, node_id: str) -> None:
         """A node does not answer: if it is gone, so are its commands."""
         try:
             alive = any(node.id == node_id for node in self._core.cluster.nodes())
@@ -131,10 +140,13 @@ class Commands:
             return
         # Of one that is alive the agent is started again, and will not know them.
         if not alive:
-            fault = error.fault if isinstance(error, OrchError) else bug(error)
-            self._core.loop.post(lambda: self._gone(node_id, fault))
+            self._core.loop.post(lambda: self._gone(node_id))
 
     def _news(self, node_id: str, news: CommandNews, asked: int) -> None:
+        """Also ends what runs for no job here: a start that was given up, and was done.
+
+        Jobs are known before their command is started, so none is mistaken for that.
+        """
         node = self._nodes[node_id]
         running = {(r.key, r.attempt): r.pid for r in news.running}
         ended = {(end.key, end.attempt): end for end in news.ended}
@@ -147,16 +159,30 @@ class Commands:
             elif node.confirmed.get(job.key, asked) < asked:
                 self._perform(job, CommandLost(ident[1], _agent_lost(node.name)))
         if ended:
-            self._core.loop.effect(
-                lambda: self._core.cluster.forget_commands(node_id, list(ended)),
-                lambda _done: None,
-            )
+            self._forget(node_id, node, ended)
+        wanted = {(job.key, job.machine.attempt) for job in node.jobs.values()}
+        for key, attempt in running.keys() - wanted:
+            self._signal(node_id, key, attempt, SIGKILL)
 
-    def _confirm(self, job: ActiveJob, attempt: int) -> None:
+    def _forget(self, node_id: str, node: _Node, ended: Collection[_Ident]) -> None:
+        """Let the node forget these: one call for all that end within a moment."""
+        if not node.ended:
+            self._core.loop.later(FORGET_S, lambda: self._send_ended(node_id, node))
+        node.ended.update(ended)
+
+    def _send_ended(self, node_id: str, node: _Node) -> None:
+        ended, node.ended = tuple(node.ended), set()
+        self._core.loop.effect(
+            lambda: self._core.cluster.forget_commands(node_id, ended),
+            lambda _done: None,
+        )
+
+    def _confirm(self, job: ActiveJob, attempt: int, pid: int) -> None:
         node = self._nodes.get(job.command.node_id)
         waits = node is not None and node.jobs.get(job.key) is job
         if node is not None and waits and job.machine.attempt == attempt:
             node.confirmed[job.key] = node.asked
+            self._started(job, pid)
 
     def _started(self, job: ActiveJob, pid: int) -> None:
         if pid and job.command.pid != pid:
@@ -182,8 +208,10 @@ class Commands:
         fault = error.fault if isinstance(error, OrchError) else bug(error)
         self._perform(job, CommandLost(attempt, fault))
 
-    def _gone(self, node_id: str, fault: Fault) -> None:
-        for job in list(self._nodes[node_id].jobs.values()):
+    def _gone(self, node_id: str) -> None:
+        node = self._nodes[node_id]
+        fault = Fault(Code.NODE_LOST, f"node '{node.name}' is gone")
+        for job in list(node.jobs.values()):
             self._perform(job, CommandLost(job.machine.attempt, fault))
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 
 from orchestrator.controller.active import ActiveJob, rules_of
@@ -111,7 +110,7 @@ class Core:
     def __post_init__(self) -> None:
         self.snapshots = Snapshots(self.state / "snapshots")
         self._late: list[Callable[[], None]] = []
-        self._request = lru_cache(maxsize=REQUESTS_KEPT)(self._read_request)
+        self._requests: dict[int, Request] = {}
 
     # --- jobs -------------------------------------------------------------------------
 
@@ -132,7 +131,7 @@ class Core:
             self.jobs[key] = active
         return active
 
-    def state(self, key: JobKey) -> State | None:
+    def state_of(self, key: JobKey) -> State | None:
         """Where a job stands; `None`: there is none such."""
         active = self._known(key)
         return active.machine.state if active else self.store.state(key)
@@ -140,6 +139,13 @@ class Core:
     def _known(self, key: JobKey) -> ActiveJob | None:
         """A job of which the store does not know all."""
         return self.jobs.get(key) or self.unsaved.get(key)
+
+    def is_newest(self, job: ActiveJob) -> bool:
+        """Whether nobody has taken the job in hand anew: then its word counts."""
+        known, row = self._known(job.key), self.store.job(job.key)
+        if known is not None:
+            return known is job
+        return row is not None and row.attempt == job.machine.attempt
 
     def restored(self, row: JobRow) -> ActiveJob:
         """A job as the store has it.
@@ -173,10 +179,17 @@ class Core:
         Raises:
             OrchError: E203, it is no request to this version.
         """
-        return self._request(number)
+        known = self._requests.get(number)
+        if known is None:
+            known = Request.of(self.store.request(number))
+            self.keep_request(number, known)
+        return known
 
-    def _read_request(self, number: int) -> Request:
-        return Request.of(self.store.request(number))
+    def keep_request(self, number: int, request: Request) -> None:
+        """Have at hand what was asked for; on the loop's thread."""
+        self._requests[number] = request
+        if len(self._requests) > REQUESTS_KEPT:
+            del self._requests[next(iter(self._requests))]
 
     # --- what happens to them ---------------------------------------------------------
 

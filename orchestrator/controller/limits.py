@@ -14,7 +14,7 @@ from orchestrator.spec.job import Job
 
 
 class Limits:
-    """Timers of jobs. A timer that is too late is none: the machine sees to that."""
+    """Timers of jobs. One that is too late is none: the machine knows."""
 
     def __init__(self, core: Core, perform: Callable[[ActiveJob, Event], None]) -> None:
         self._core = core
@@ -53,5 +53,6 @@ class Limits:
     def _due(self, key: JobKey, event: Event) -> None:
         waits = key in self._core.queue
         job = self._core.job(key) if waits else self._core.jobs.get(key)
-        if job is not None:
+        # A limit that was kept is no part of the job's story.
+        if job is not None and not job.machine.ignores(event):
             self._perform(job, event)

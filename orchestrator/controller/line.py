@@ -67,7 +67,7 @@ class Line:
         ended: list[int] = []
         wrong: tuple[int, State] | None = None
         for number, when in waits.items():
-            state = self._core.state(JobKey(number))
+            state = self._core.state_of(JobKey(number))
             if state is not None and state.final:
                 ended.append(number)
                 if not when.allows(str(state)):

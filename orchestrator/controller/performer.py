@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 from orchestrator.controller.active import ActiveJob
@@ -15,7 +16,7 @@ from orchestrator.controller.replicas import Replicas
 from orchestrator.controller.runners import Runners
 from orchestrator.controller.seats import Seats
 from orchestrator.controller.store import AttemptRow
-from orchestrator.errors import Fault
+from orchestrator.errors import Fault, OrchError
 from orchestrator.lifecycle.events import DependencyFailed, Event
 from orchestrator.lifecycle.instructions import (
     ArmGrace,
@@ -132,10 +133,20 @@ class Performer:
         """A job without tasks, or an array, is over: others may have waited for it."""
         failed = DependencyFailed(JobKey(number), state)
         for key in self._core.queue.ended(number, state):
-            waiting = self._core.job(key)
-            if waiting is not None:
-                self(waiting, failed)
+            # One after the other, not one inside the other: chains may be long.
+            self._core.loop.post(partial(self._skip, key, failed))
         self._find_place()
+
+    def _skip(self, key: JobKey, failed: DependencyFailed) -> None:
+        if key not in self._core.queue:
+            return
+        try:
+            waiting = self._core.job(key)
+        except OrchError as error:
+            self.give_up(key, error.faults)
+            return
+        if waiting is not None:
+            self(waiting, failed)
 
     # --- attempts ---------------------------------------------------------------------
 

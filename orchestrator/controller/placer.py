@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from orchestrator.controller.active import ActiveJob
 from orchestrator.controller.batch_work import BatchWork
@@ -42,6 +43,8 @@ POLICY = Policy(evict_all_idle=True)
 
 Perform = Callable[[ActiveJob, Event], None]
 """Gives an event to a job's machine and carries out what it says."""
+GiveUp = Callable[[JobKey, tuple[Fault, ...]], None]
+"""Ends what is no job to this version of the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,10 @@ class _Leased:
 class Placer:
     """Looks at the queue's front. Lives on the loop's thread."""
 
-    def __init__(self, core: Core, perform: Perform) -> None:
+    def __init__(self, core: Core, perform: Perform, give_up: GiveUp) -> None:
         self._core = core
         self._perform = perform
+        self._give_up = give_up
         self._busy = 0
         """Looks and leases that are under way: one look at a time."""
         self._again = False
@@ -90,7 +94,7 @@ class Placer:
         }
         self._core.loop.effect(
             lambda: self._look(works),
-            lambda looked: self._decide(front, looked),
+            lambda looked: self._looked(front, looked),
             lambda _error: self._done(),
         )
 
@@ -101,7 +105,8 @@ class Placer:
                 job = self._core.job(entry.key)
             except OrchError as error:
                 self._core.queue.remove(entry.key)
-                self._core.give_up(entry.key, error.faults)
+                given_up = partial(self._give_up, entry.key, error.faults)
+                self._core.loop.post(given_up)
                 continue
             if job is not None:
                 front.append(job)
@@ -115,6 +120,8 @@ class Placer:
                 files[key] = work.look()
             except OrchError as error:
                 files[key] = error.fault
+            except Exception as error:  # noqa: BLE001 - the others must not wait
+                files[key] = bug(error)
         return _Looked(tuple(self._core.cluster.gpus()), files)
 
     def _done(self) -> None:
@@ -122,6 +129,12 @@ class Placer:
         self._busy -= 1
         if not self._busy and self._again:
             self.look()
+
+    def _looked(self, front: list[ActiveJob], looked: _Looked) -> None:
+        try:
+            self._decide(front, looked)
+        finally:
+            self._done()
 
     def _decide(self, front: list[ActiveJob], looked: _Looked) -> None:
         self._core.gpus = looked.gpus
@@ -141,7 +154,6 @@ class Placer:
                 waiting.append(_waiting(job, demand))
         decision = pick(waiting, self._running(), snapshot, _epoch(), POLICY)
         self._carry_out(front, decision)
-        self._done()
 
     def _carry_out(
         self, front: list[ActiveJob], decision: QueueDecision[JobKey]
@@ -255,15 +267,17 @@ class Placer:
         fleet = self._core.fleet
         for engine in leaving:
             fleet.engines.pop(engine.name, None)
-            self._core.store.drop_engine(engine.name)
+            self._core.write(partial(self._core.store.drop_engine, engine.name))
         fleet.leaked.update({leak.gpu: leak for leak in leased.leaks})
-        if leased.refusal or job.machine.state is not State.PENDING:
-            self._undo(engines)
-            self._refused(job, leased.refusal)
-        else:
-            self._placed(job, plan, engines)
         self._again = True
-        self._done()
+        try:
+            if leased.refusal or job.machine.state is not State.PENDING:
+                self._undo(engines)
+                self._refused(job, leased.refusal)
+            else:
+                self._placed(job, plan, engines)
+        finally:
+            self._done()
 
     def _placed(self, job: ActiveJob, plan: Plan, engines: list[Engine]) -> None:
         with self._core.writing(job):

@@ -82,7 +82,7 @@ class Replicas:
         name = job.names.get(replica, "")
         engine = self._core.fleet.engines.get(name)
         if engine is not None and engine.job == job.key:
-            self._core.store.close_usage(job.key, now(), gpu=engine.gpu.uuid)
+            self._close_usage(job, engine.gpu.uuid)
             self.end(engine)
 
     def leave(self, job: ActiveJob, state: State) -> None:
@@ -94,13 +94,13 @@ class Replicas:
         for engine in self._core.fleet.of_job(job.key):
             peak = peaks.get(engine.actor, 0)
             if peak:
-                self._core.store.save_peak(engine.key, engine.gpu.model, peak)
+                self._save_peak(engine, peak)
             if keep_s > 0 and engine.pid != 0 and state is State.SUCCEEDED:
                 self._core.fleet.idle_from_now(engine, keep_s)
-                self._core.store.save_engine(engine.name, engine.to_json())
+                self._save_engine(engine)
             else:
                 self.end(engine, job)
-        self._core.store.close_usage(job.key, now())
+        self._close_usage(job, None)
 
     def end(self, engine: Engine, job: ActiveJob | None = None) -> None:
         """End an engine; its promise stays until its memory is seen free.
@@ -137,17 +137,17 @@ class Replicas:
         if outcome is not None:
             loaded, (_actor_pid, engine.pid) = outcome
             engine.description = loaded.description
-            self._core.store.save_engine(engine.name, engine.to_json())
+            self._save_engine(engine)
         job.details[replica] = engine.description
         job.pids[replica] = engine.pid
         self._perform(job, ReplicaReady(replica))
 
     def _ended(self, engine: Engine, job: ActiveJob | None, ended: Ended) -> None:
         self._core.fleet.engines.pop(engine.name, None)
-        self._core.store.drop_engine(engine.name)
+        self._core.write(lambda: self._core.store.drop_engine(engine.name))
         if ended.leak is not None:
             self._core.fleet.leaked[ended.leak.gpu] = ended.leak
-        if job is not None:
+        if job is not None and self._core.is_newest(job):
             if ended.leak is None:
                 job.returned.append((engine.gpu.name, ended.free_bytes))
             else:
@@ -163,17 +163,30 @@ class Replicas:
 
     def _open_usage(self, job: ActiveJob, engine: Engine) -> None:
         gpu = engine.gpu
-        self._core.store.open_usage(
-            Usage(
-                key=job.key,
-                name=job.row.name,
-                kind=job.row.kind,
-                model=engine.label,
-                user=job.row.user or getpass.getuser(),
-                gpu=gpu.uuid,
-                gpu_name=gpu.name,
-                gpu_model=gpu.model,
-                started_at=now(),
-                finished_at=None,
-            ),
+        usage = Usage(
+            key=job.key,
+            name=job.row.name,
+            kind=job.row.kind,
+            model=engine.label,
+            user=job.row.user or getpass.getuser(),
+            gpu=gpu.uuid,
+            gpu_name=gpu.name,
+            gpu_model=gpu.model,
+            started_at=now(),
+            finished_at=None,
         )
+        self._core.write(lambda: self._core.store.open_usage(usage))
+
+    def _close_usage(self, job: ActiveJob, gpu: str | None) -> None:
+        at = now()
+        self._core.write(lambda: self._core.store.close_usage(job.key, at, gpu=gpu))
+
+    def _save_peak(self, engine: Engine, peak_bytes: int) -> None:
+        model = engine.gpu.model
+        self._core.write(
+            lambda: self._core.store.save_peak(engine.key, model, peak_bytes)
+        )
+
+    def _save_engine(self, engine: Engine) -> None:
+        data = engine.to_json()
+        self._core.write(lambda: self._core.store.save_engine(engine.name, data))

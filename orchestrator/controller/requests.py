@@ -113,7 +113,7 @@ def _texts(value: Any) -> dict[str, str]:  # noqa: ANN401 - it comes from outsid
     texts = dict(value or {})
     if not all(isinstance(part, str) for pair in texts.items() for part in pair):
         raise TypeError("expected names and texts")
-    if any("\0" in part or "=" in name for name, part in texts.items()):
+    if any(not name or "=" in name or "\0" in name + texts[name] for name in texts):
         raise ValueError("no environment can hold this")
     return texts
 

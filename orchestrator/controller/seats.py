@@ -109,7 +109,6 @@ class Seats:
         job.started_at = now()
         self._perform(job, Planned(where=node))
 
-
     def _job(self, key: JobKey) -> ActiveJob | None:
         try:
             return self._core.job(key)

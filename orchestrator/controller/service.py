@@ -45,7 +45,7 @@ class Service:
         self._publish = publish
         self._published = 0.0
         self._perform = Performer(core, self._look)
-        self._placer = Placer(core, self._perform)
+        self._placer = Placer(core, self._perform, self._perform.give_up)
         self._admission = Admission(core, self._perform, self._snapshot)
         self._wishes = Wishes(core, self._perform)
         self.shown = Shown(core)
@@ -208,6 +208,6 @@ class Service:
         for engine in going:
             if not engine.leaving:
                 self._perform.replicas.end(engine)
-        core.save_again()
+        self._perform.save_again()
         self._perform.runners.refresh()
         self._look()

@@ -22,6 +22,10 @@ from orchestrator.scheduling.waiting import (
     order,
 )
 
+_STEPS = {State.PENDING: 0, State.LOADING: 1, State.RUNNING: 2, State.STOPPING: 3}
+_LAST_STEP = 4
+"""How far a task is; what counts is that it grows."""
+
 
 class Shown:
     """Reads the store, and asks the loop about jobs that wait."""
@@ -35,12 +39,7 @@ class Shown:
         Raises:
             OrchError: E301, there is none.
         """
-        row = self._core.store.job(key)
-        if row is None:
-            raise OrchError.of(
-                Code.NO_SUCH_JOB, f"there is no job {key}", fix="orch status -a"
-            )
-        return self._views([row])[0]
+        return self._views([self._row(key)])[0]
 
     def jobs(self, asked: Listing) -> dict[str, Any]:
         """Whole jobs, and how many there are in each state."""
@@ -70,7 +69,7 @@ class Shown:
         Raises:
             OrchError: E301, there is no such job.
         """
-        self.job(key)
+        self._row(key)
         return [_event_json(row) for row in self._core.store.events(key)]
 
     def usage(self, since: str) -> list[dict[str, Any]]:
@@ -79,17 +78,35 @@ class Shown:
 
     # --- inside -----------------------------------------------------------------------
 
+    def _row(self, key: JobKey) -> JobRow:
+        row = self._core.store.job(key)
+        if row is None:
+            raise OrchError.of(
+                Code.NO_SUCH_JOB, f"there is no job {key}", fix="orch status -a"
+            )
+        return row
+
     def _views(self, rows: Sequence[JobRow]) -> list[dict[str, Any]]:
-        waiting = [row.key for row in rows if row.state is State.PENDING]
+        waiting = [row for row in rows if row.state is State.PENDING]
         told = self._core.loop.ask(lambda: self._waits(waiting)) if waiting else {}
         wholes: dict[int, dict[str, Any]] = {}
         views = []
         for row in rows:
             view = self._core.shown(row.key)
             if view is None:
-                view = stored_view(row, self._whole(row, wholes))
-            views.append({**view, **self._counted(row), **told.get(row.key, {})})
+                newest = self._newest(row, waits=row.key in told)
+                view = stored_view(newest, self._whole(row, wholes))
+            view = {**view, **self._counted(row)}
+            if view["state"] == State.PENDING:
+                view |= told.get(row.key, {})
+            views.append(view)
         return views
+
+    def _newest(self, row: JobRow, *, waits: bool) -> JobRow:
+        """A row as it is now: the job may have ended since it was read."""
+        if waits or row.state.final or row.tasks:
+            return row
+        return self._core.store.job(row.key) or row
 
     def _whole(self, row: JobRow, known: dict[int, dict[str, Any]]) -> dict[str, Any]:
         """The stored view of a task's array."""
@@ -104,22 +121,30 @@ class Shown:
             return {}
         counts = self._core.store.task_counts(row.key.number)
         by_state = {str(state): n for state, n in counts.items()}
-        return {"tasks": {"total": row.tasks, **by_state}}
-
-    def _waits(self, keys: Sequence[JobKey]) -> dict[JobKey, dict[str, Any]]:
-        """On the loop's thread: the place in the queue, and what holds a job."""
+        # What its tasks do changes an array, too.
+        steps = sum(_STEPS.get(state, _LAST_STEP) * n for state, n in counts.items())
         return {
-            key: {
-                "position": self._core.queue.position(key),
-                "waiting": waiting_json(self._reasons(key)),
-            }
-            for key in keys
+            "tasks": {"total": row.tasks, **by_state},
+            "version": row.view.get("version", 0) + steps,
         }
+
+    def _waits(self, rows: Sequence[JobRow]) -> dict[JobKey, dict[str, Any]]:
+        """On the loop's thread: the place in the queue, and what holds a job."""
+        told = {}
+        for row in rows:
+            # Of an array that waits no task has begun: the first stands for it.
+            key = JobKey(row.key.number, 0) if row.tasks else row.key
+            if key in self._core.queue or key in self._core.jobs:
+                told[row.key] = {
+                    "position": self._core.queue.position(key),
+                    "waiting": waiting_json(self._reasons(key)),
+                }
+        return told
 
     def _reasons(self, key: JobKey) -> list[Waits]:
         queue, job = self._core.queue, self._core.jobs.get(key)
         reasons = [
-            dependency(str(number), when, str(self._core.store.state(JobKey(number))))
+            dependency(str(number), when, str(self._core.state_of(JobKey(number))))
             for number, when in queue.open_after(key).items()
         ]
         if job is not None and job.not_before:

@@ -104,6 +104,12 @@ class Wishes:
     def _retry(self, row: JobRow, mode: RetryMode) -> None:
         core = self._core
         job = core.restored(row)
+        if job.job.secrets and not core.store.secrets(row.key):
+            raise OrchError.of(
+                Code.WRONG_STATE,
+                f"the secrets of job {row.key} were forgotten when it was over",
+                fix="submit it again",
+            )
         if isinstance(job.work, BatchWork):
             _prepare(job, mode)
         elif mode is RetryMode.FAILED and row.state is State.SUCCEEDED:

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.engines.sources import read_config, resolve_model
-from orchestrator.engines.weight_files import TensorHeader, read_weight_headers
+from orchestrator.engines.weight_files import (
+    TensorHeader,
+    pickled_bytes,
+    read_weight_headers,
+)
 from orchestrator.spec.job import Model
 
 
@@ -21,12 +25,14 @@ class ModelFiles:
         revision: The hub's commit, the package's version, or a folder's stamp.
         config: Its config.json.
         tensors: What its safetensors files hold, by name; empty for pickled weights.
+        pickled_bytes: The size of these.
     """
 
     path: Path
     revision: str
     config: Mapping[str, Any]
     tensors: Mapping[str, TensorHeader]
+    pickled_bytes: int = 0
 
 
 def look_at(model: Model, folder: Path) -> ModelFiles:
@@ -40,9 +46,11 @@ def look_at(model: Model, folder: Path) -> ModelFiles:
         OrchError: E103, they are not there or not right.
     """
     source = resolve_model(model, folder)
+    tensors = read_weight_headers(source.path)
     return ModelFiles(
         path=source.path,
         revision=source.revision,
         config=read_config(source.path),
-        tensors=read_weight_headers(source.path),
+        tensors=tensors,
+        pickled_bytes=0 if tensors else pickled_bytes(source.path),
     )

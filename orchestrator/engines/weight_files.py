@@ -73,6 +73,15 @@ def read_weight_headers(path: Path) -> dict[str, TensorHeader]:
     return headers
 
 
+def pickled_bytes(path: Path) -> int:
+    """The size of a model folder's pickled weights.
+
+    Raises:
+        OrchError: E103, a file is missing.
+    """
+    return sum(file.stat().st_size for file in _listed(path, PICKLE))
+
+
 def check_weights(path: Path, *, allow_pickle: bool) -> None:
     """See that all weight files are there and whole, before anything loads them.
 

@@ -53,6 +53,13 @@ class Shape:
         return self.batch * self.length
 
 
+def shape_from_json(data: Mapping[str, Any] | None) -> Shape | None:
+    """A shape from the JSON that `dataclasses.asdict` makes of it."""
+    if data is None:
+        return None
+    return Shape(**{**data, "logits": Logits(data.get("logits", Logits.NONE))})
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """A model ready to be reckoned: its tapes and what they stand for."""

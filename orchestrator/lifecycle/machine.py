@@ -52,12 +52,12 @@ class JobMachine(Life):
 
     def handle(self, event: Event) -> tuple[Instruction, ...]:
         """Take in what happened; return what to do, in order."""
-        idle = self._idle(event)
+        idle = self.ignores(event)
         instructions = () if idle else tuple(self._react(event))
         self.story.append(Step(event, self.state, instructions))
         return instructions
 
-    def _idle(self, event: Event) -> bool:
+    def ignores(self, event: Event) -> bool:
         """Whether the event is of something that is over, or not of this kind."""
         if isinstance(event, RetryRequested) or self.state.final:
             return not (isinstance(event, RetryRequested) and self.state.final)

@@ -6,7 +6,7 @@ from textwrap import wrap
 
 from orchestrator.scheduling.diagnosis import demand_line, refusal_lines, ways_out
 from orchestrator.scheduling.plan import Demand, Diagnosis, Placement, Plan
-from orchestrator.scheduling.reasons import noun
+from orchestrator.scheduling.snapshot import noun
 from orchestrator.units import GIB
 
 WIDTH = 100

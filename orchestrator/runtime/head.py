@@ -82,6 +82,8 @@ def ray_environment(token: Path) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_DEDUP_LOGS": "0",
+        # Ray's own 15 would let any program of the machine hold up controller and jobs.
+        "RAY_worker_niceness": "0",
         # A dead node is noticed after three seconds, not after a minute.
         "RAY_health_check_period_ms": "1000",
         "RAY_health_check_timeout_ms": "1000",

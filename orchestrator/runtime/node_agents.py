@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAMESPACE = "orch"
 AGENT_TIMEOUT_S = 5.0
+AGENT_TRIES = 3
 AGENT_START_TIMEOUT_S = 30.0
 AGENT_CALLS = 32
 """Calls that an agent serves at a time; one waits for news of its commands."""
@@ -103,13 +104,17 @@ class NodeAgents:
         return frozenset(name for bundle in bundles for name in bundle)
 
     def node_answers(self, node_id: str) -> bool:
-        """Whether the node's agent is alive and answers."""
+        """Whether the node's agent is alive and answers. May take a while.
+
+        A node that is slow is not lost: it is asked again while Ray has it.
+        """
         agent = self._agents.get(node_id)
-        if agent is None:
-            return False
-        with suppress(RayError):
-            ray.get(agent.pid.remote(), timeout=AGENT_TIMEOUT_S)
-            return True
+        for _ in range(AGENT_TRIES):
+            if agent is None or node_id not in {node.id for node in self.nodes()}:
+                return False
+            with suppress(RayError):
+                ray.get(agent.pid.remote(), timeout=AGENT_TIMEOUT_S)
+                return True
         return False
 
     def agent(self, node_id: str) -> ActorProxy[Agent]:

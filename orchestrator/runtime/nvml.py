@@ -95,7 +95,13 @@ def _healthy(which: int | str, index: int, node_id: str, node: str, cores: int) 
         owners=_owners(handle),
         utilization=_optional(lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu),
         temperature=_optional(lambda: pynvml.nvmlDeviceGetTemperature(handle, 0)),
+        compute=_optional(lambda: _compute(handle)) or 0,
     )
+
+
+def _compute(handle: Any) -> int:  # noqa: ANN401 - an opaque pointer
+    major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
+    return int(major) * 10 + int(minor)
 
 
 def _problem(handle: Any) -> str:  # noqa: ANN401 - an opaque pointer

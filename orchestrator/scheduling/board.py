@@ -86,6 +86,8 @@ class Board:
         linked: Some GPUs reach others over NVLink.
         jobs: Where each job has replicas that no other of it may stand beside.
         changed: Rows in the order in which they were taken from.
+        cpu_most: CPU of the largest node.
+        gpu_most: GPU memory of the largest node.
     """
 
     def __init__(
@@ -118,7 +120,7 @@ class Board:
         self.jobs = _jobs(gpus)
         self.linked = any(cell.gpu.peers for cells in gpus for cell in cells)
         self.changed: list[int] = []
-        self.cpu_most = _most(self.cpu)
+        self.cpu_most = _most(nodes)
         self.gpu_most = max(1, int(self.total.sum(axis=1).max(initial=0)))
 
     def gpu(self, cell: Cell) -> Gpu:
@@ -168,7 +170,10 @@ def board_of(snapshot: Snapshot, policy: Policy = DEFAULT) -> Board:
         [_cell(gpu, held.get(gpu.uuid, ()), policy) for gpu in rows.get(n.node_id, ())]
         for n in nodes
     ]
-    return Board(nodes, cells)
+    board = Board(nodes, cells)
+    # Nodes are given with what is left of them.
+    board.cpu_most = max(board.cpu_most, _most(snapshot.nodes))
+    return board
 
 
 def _nodes(snapshot: Snapshot, with_gpus: Mapping[str, Sequence[Gpu]]) -> list[Node]:
@@ -233,7 +238,7 @@ def _jobs(gpus: Sequence[Sequence[Standing]]) -> dict[str, list[Cell]]:
     return jobs
 
 
-def _most(amounts: Ints) -> int:
-    """The largest that is known, to measure the others by."""
-    known = amounts[amounts < ENOUGH // 2]
-    return max(1, int(known.max(initial=0)))
+def _most(nodes: Sequence[Node]) -> int:
+    """The CPU of the largest node that says, to measure the others by."""
+    known = (node.cpu_milli for node in nodes if node.cpu_milli < ENOUGH // 2)
+    return max(1, *known, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orchestrator.scheduling.cut import tensor_degrees
-from orchestrator.scheduling.layout import Alternative, Layout, Mode, Objective
+from orchestrator.scheduling.layout import Alternative, Layout, Mode, Objective, Pieces
 from orchestrator.scheduling.plan import Demand
 from orchestrator.units import format_gib
 
@@ -53,7 +53,7 @@ def _because(demand: Demand, chosen: Layout, mode: Mode, layouts: Layouts) -> st
         return "the job file says otherwise"
     layout = layouts[mode]
     if layout is None:
-        return impossible(demand, mode)
+        return impossible(demand, mode, chosen.shards)
     if demand.objective is Objective.LATENCY and chosen.mode is Mode.TENSOR:
         ours, theirs = chosen.speed_percent, layout.speed_percent
         return f"it answers a request {_times(theirs)} as fast as one GPU, not " + (
@@ -67,8 +67,8 @@ def _because(demand: Demand, chosen: Layout, mode: Mode, layouts: Layouts) -> st
     return "replicas need no traffic between GPUs and fail one by one"
 
 
-def impossible(demand: Demand, mode: Mode) -> str:
-    """Why a mode cannot be had now."""
+def impossible(demand: Demand, mode: Mode, shards: int = 1) -> str:
+    """Why a mode cannot be had now; `shards`: over as many GPUs as this, if known."""
     pieces = demand.pieces
     if mode is Mode.REPLICATE:
         return f"no GPU has {format_gib(demand.reserve_bytes)} GiB for a whole replica"
@@ -78,9 +78,16 @@ def impossible(demand: Demand, mode: Mode) -> str:
         return "no GPUs that may be used hold its layers together"
     if not pieces.heads:
         return "its attention heads are not known"
-    if demand.shards and demand.shards not in tensor_degrees(pieces, demand.shards):
-        return f"{pieces.heads} heads do not divide by {demand.shards}"
+    count = demand.shards or shards
+    if count > 1 and count not in tensor_degrees(pieces, count):
+        return f"{_heads(pieces)} do not divide by {count}"
     return "no node has enough equal GPUs with room for a part each"
+
+
+def _heads(pieces: Pieces) -> str:
+    if pieces.kv_heads in (0, pieces.heads):
+        return f"{pieces.heads} heads"
+    return f"{pieces.heads} heads and {pieces.kv_heads} of keys and values"
 
 
 def _times(percent: int) -> str:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from orchestrator.errors import Code, Fault
 from orchestrator.scheduling.plan import Demand, Diagnosis, Reason, Refusal
 from orchestrator.scheduling.policy import DEFAULT, Policy
-from orchestrator.scheduling.reasons import noun
-from orchestrator.scheduling.snapshot import DeviceKind
+from orchestrator.scheduling.snapshot import DeviceKind, noun
 from orchestrator.units import GIB, format_gib
 
 NEVER = frozenset(

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.estimate.model import Shape, shape_from_json
 from orchestrator.scheduling.layout import (
     Alternative,
     Cure,
@@ -60,6 +61,10 @@ class Demand:
     """Exactly as many GPUs for each replica; `None`: the planner decides."""
     variants: tuple[Variant, ...] = ()
     """What the user could take instead, if this does not fit."""
+    parts: tuple[tuple[str, int], ...] = ()
+    """What makes up the bytes, by name; empty: it is not known."""
+    shape: Shape | None = None
+    """The largest batch that they are for; `None`: it is not known."""
 
     @property
     def reserve_bytes(self) -> int:
@@ -220,6 +225,8 @@ def _demand(data: dict[str, Any]) -> Demand:
     typed["variants"] = tuple(
         variant_from_json(variant) for variant in data.get("variants", ())
     )
+    typed["parts"] = tuple((str(name), n) for name, n in data.get("parts", ()))
+    typed["shape"] = shape_from_json(data.get("shape"))
     return Demand(**{**data, **typed})
 
 

@@ -34,7 +34,8 @@ class Policy:
     whole_percent: int = 90
     """Of what is available, for a replica whose need is not known."""
     evict_all_idle: bool = False
-    """Every idle engine goes from a chosen GPU, also where there is room for both."""
+    """A GPU is had whole: every idle engine goes from a chosen one, also where there
+    is room for both, and jobs that could share do not."""
     scoring: Scoring = Scoring.PACKED_FGD
     mix: tuple[Typical, ...] = ()
     """The jobs that usually come; fragmentation is measured by them."""

@@ -7,17 +7,11 @@ from collections.abc import Sequence
 from orchestrator.scheduling.layout import Layout, Mode, Objective
 from orchestrator.scheduling.plan import Demand, Placement, Reason, Refusal
 from orchestrator.scheduling.shards import Shards
-from orchestrator.scheduling.snapshot import DeviceKind
+from orchestrator.scheduling.snapshot import DeviceKind, noun
 from orchestrator.units import format_gib
 
 NAMED = 4
 """GPUs that are named before the rest is counted."""
-
-
-def noun(kind: DeviceKind, count: int) -> str:
-    """`GPU`, `GPUs`, `CPU device` or `CPU devices`."""
-    word = "GPU" if kind == DeviceKind.CUDA else "CPU device"
-    return word if count == 1 else f"{word}s"
 
 
 def plan_reason(
@@ -66,7 +60,7 @@ def shards_reason(demand: Demand, layout: Layout, replicas: Sequence[Shards]) ->
     else:
         clauses.append(f"stages by free memory: {_stages(replicas[0])}")
     if layout.replicas > 1:
-        clauses.append(f"and {layout.replicas} replicas of that")
+        clauses.append(f"{layout.replicas} replicas of that")
     return "; ".join(clauses)
 
 

@@ -18,6 +18,12 @@ class DeviceKind(StrEnum):
     """A share of a node's cores and RAM, where there is no GPU."""
 
 
+def noun(kind: DeviceKind, count: int) -> str:
+    """`GPU`, `GPUs`, `CPU device` or `CPU devices`."""
+    word = "GPU" if kind == DeviceKind.CUDA else "CPU device"
+    return word if count == 1 else f"{word}s"
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """A process that holds memory on a GPU and is not ours."""

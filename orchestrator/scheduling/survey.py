@@ -41,6 +41,8 @@ class Survey:
     @classmethod
     def of(cls, demand: Demand, snapshot: Snapshot, policy: Policy) -> Survey:
         """Lay the snapshot out."""
+        if policy.evict_all_idle and demand.share:
+            demand = replace(demand, share=False)
         return cls(
             demand,
             policy,

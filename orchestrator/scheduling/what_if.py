@@ -76,9 +76,13 @@ def _variants(demand: Demand, snapshot: Snapshot, fits: Fits) -> Iterator[Cure]:
 
 
 def _count(demand: Demand, snapshot: Snapshot, fits: Fits) -> Iterator[Cure]:
-    """The most GPUs that the job could ask for, if it asks for too many."""
-    for count in range(demand.minimum - 1, 0, -1):
-        if fits(replace(demand, minimum=count), snapshot):
+    """How many GPUs the job could ask for, if it asks for too many or too few."""
+    fewer = [(count, demand.maximum) for count in range(demand.minimum - 1, 0, -1)]
+    asked = demand.maximum or _MOST_GPUS
+    more = [(demand.minimum, count) for count in range(asked + 1, _MOST_GPUS + 1)]
+    for least, most in fewer + more:
+        if fits(replace(demand, minimum=least, maximum=most), snapshot):
+            count = least if most == demand.maximum else most or least
             yield Cure("count", f"set resources.gpus: {count}", count)
             return
 

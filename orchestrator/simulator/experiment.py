@@ -72,7 +72,7 @@ def experiment(trace: Trace, scoring: Scoring, seed: int) -> Run:
             smallest name.
     """
     chance = random.Random(seed)
-    capacity = WHOLE * sum(machine.gpus for machine in trace.machines)
+    capacity = WHOLE * max(1, sum(machine.gpus for machine in trace.machines))
     pods = _arrivals(trace.pods, capacity * DEMAND_PERCENT // 100, chance)
     requests = (request_of(pod) for pod in trace.pods)
     policy = Policy(headroom_percent=0, scoring=scoring, mix=typical(requests))
@@ -104,19 +104,28 @@ class _Planner:
 def _run(seed: int, pods: Sequence[Demand], capacity: int, planner: _Planner) -> Run:
     arrived = allocated = 0
     seconds = 0.0
-    seen: dict[int, list[float]] = {percent: [] for percent in READ_AT}
+    curve: list[tuple[float, float]] = []
     for pod in pods:
         began = time.process_time()
         placed = planner.place(pod)
         seconds += time.process_time() - began
         arrived += _milli(pod)
         allocated += _milli(pod) if placed else 0
-        # As the published figures are read: the mean over what rounds to this percent.
-        percent = round(100 * arrived / capacity)
-        if percent in seen:
-            seen[percent].append(100 - 100 * allocated / capacity)
-    unallocated = {percent: _mean(values) for percent, values in seen.items()}
+        curve.append((100 * arrived / capacity, 100 - 100 * allocated / capacity))
+    unallocated = {percent: _read(curve, percent) for percent in READ_AT}
     return Run(seed, unallocated, len(pods), seconds)
+
+
+def _read(curve: Sequence[tuple[float, float]], percent: int) -> float:
+    """As the published figures are read: the mean over what rounds to the percent.
+
+    Where the steps are too large for that, what it is once that percent has come.
+    """
+    near = [left for arrived, left in curve if round(arrived) == percent]
+    if near:
+        return mean(near)
+    later = (left for arrived, left in curve if arrived >= percent)
+    return next(later, curve[-1][1])
 
 
 def _arrivals(
@@ -155,7 +164,3 @@ def scaled(trace: Trace, nodes: int) -> Trace:
 
 def _milli(pod: Demand) -> int:
     return pod.gang * pod.reserve_bytes
-
-
-def _mean(values: Sequence[float]) -> float:
-    return mean(values) if values else float("nan")

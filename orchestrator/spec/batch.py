@@ -113,12 +113,27 @@ class Output(Destination):
     """What to do when results are there already."""
 
 
+class Placement(Section):
+    """Replicas or shards, where the program is not to decide."""
+
+    mode: Literal["auto", "replicate", "tensor", "pipeline"] = "auto"
+    """`replicate`: all of the model on a GPU; `tensor`: a part of every layer;
+    `pipeline`: some of the layers."""
+    replicas: Count | None = None
+    """Exactly as many copies of the model."""
+    shards: Count | None = None
+    """Exactly as many GPUs for each copy."""
+
+
 class BatchJob(Header):
     """A job file of kind `batch`."""
 
     kind: Annotated[Literal["batch"], BeforeValidator(known_kind)]
     model: Model
     resources: Resources = Resources()
+    objective: Literal["throughput", "latency"] = "throughput"
+    """Most rows a second, or a single request answered soonest."""
+    placement: Placement = Placement()
     input: Input
     params: Params = Params()
     batch: Batch = Batch()

@@ -7,7 +7,15 @@ from typing import TypeAlias
 
 from orchestrator.spec.after import After, When
 from orchestrator.spec.array_section import Array, IndexRange
-from orchestrator.spec.batch import Batch, BatchJob, Input, Model, Output, Params
+from orchestrator.spec.batch import (
+    Batch,
+    BatchJob,
+    Input,
+    Model,
+    Output,
+    Params,
+    Placement,
+)
 from orchestrator.spec.command import CommandJob
 from orchestrator.spec.durations import Backoff
 from orchestrator.spec.header import Destination, Header, Retry, Timeout
@@ -35,6 +43,7 @@ __all__ = [
     "Model",
     "Output",
     "Params",
+    "Placement",
     "Resources",
     "Retry",
     "Section",

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from orchestrator.spec.section import Section
-from orchestrator.spec.values import Cores, Memory, Whole, conflict
+from orchestrator.spec.values import Cores, Memory, Text, Whole, conflict
 
 
 def _gpu_range(value: object) -> object:
@@ -75,6 +75,32 @@ Gpus = Annotated[
 ]
 
 
+_CONDITION = r"cc *(>=|<=|==|=|>|<) *[0-9]{1,2}(\.[0-9])?"
+
+
+def _gpu_types(value: object) -> object:
+    types = [value] if isinstance(value, str) else value
+    for text in types if isinstance(types, list | tuple) else ():
+        looks = isinstance(text, str) and re.match(r"cc\s*[<>=]", text)
+        if looks and not re.fullmatch(_CONDITION, text):
+            raise ValueError("expected a condition such as cc>=8.0")
+    return types
+
+
+GpuTypes = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(_gpu_types),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}},
+            ]
+        }
+    ),
+]
+
+
 class Resources(Section):
     """What the job may use."""
 
@@ -84,6 +110,10 @@ class Resources(Section):
     """Per GPU; `auto`: estimated."""
     exclude: tuple[str, ...] = ()
     """GPUs to leave alone: `node:index` or UUID."""
+    gpu_type: GpuTypes = ()
+    """Models of GPUs, any of them; or `cc>=8.0`, a compute capability."""
+    share: bool = False
+    """Other jobs that share may stand on the same GPU, by memory."""
     cpus: Cores = None
     """CPU cores that must be free for it; `None`: one."""
     memory: Memory = None

@@ -107,10 +107,14 @@ def conflict(
     return PydanticCustomError("conflict", "{message}", facts)
 
 
+_SHARE = r"(100(\.0{1,9})?|[0-9]{1,2}(\.[0-9]{1,9})?)%"
+"""From `0%` to `100%`."""
+
+
 def _max_failed(value: object) -> str | int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?%", value):
+    if isinstance(value, str) and re.fullmatch(_SHARE, value):
         return value
     raise ValueError("expected a number of rows such as 10, or a share such as 1%")
 
@@ -136,7 +140,7 @@ MaxFailed = Annotated[
         {
             "anyOf": [
                 {"type": "integer", "minimum": 0},
-                text_like(r"[0-9]{1,9}(\.[0-9]{1,9})?%"),
+                text_like(_SHARE),
             ]
         }
     ),

@@ -211,6 +211,9 @@ class FakeCluster:
 
     @carried
     def start_command(self, node_id: str, spec: CommandSpec) -> int:
+        world = self.world
+        world.changed.wait_for(lambda: not world.starts_held or self._cut, HELD_BACK_S)
+        self.alive()
         self._node(node_id)
         command = self.world.node_commands.start(spec)
         self.world.changed.notify_all()
@@ -227,10 +230,13 @@ class FakeCluster:
     def watch_commands(self, node_id: str, after: int, timeout_s: float) -> CommandNews:
         self._node(node_id)
         commands = self.world.node_commands
+        life = commands.life
         self.world.changed.wait_for(
             lambda: commands.version != after or self._cut, timeout_s
         )
         self.alive()
+        if commands.life != life:
+            raise OrchError.of(Code.RUNNER_LOST, "the node's agent died")
         return commands.news()
 
     @carried

@@ -37,6 +37,8 @@ class FakeCommands:
         self.started: list[Ident] = []
         self.deaf = False
         """Commands do not heed SIGTERM."""
+        self.at_once = False
+        """Commands return 0 as soon as they are started."""
 
     def start(self, spec: CommandSpec) -> FakeCommand:
         ident = (spec.key, spec.attempt)
@@ -49,6 +51,8 @@ class FakeCommands:
         self.started.append(ident)
         self.running[ident] = command
         self.version += 1
+        if self.at_once:
+            self.end(ident, 0, None)
         return command
 
     def signal(self, key: JobKey, attempt: int, signal: int) -> bool:

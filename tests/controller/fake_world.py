@@ -109,6 +109,8 @@ class World:
         self.dead_nodes: set[str] = set()
         self.wanted: frozenset[str] = frozenset()
         self.node_commands = FakeCommands()
+        self.starts_held = False
+        """No command reaches its node."""
         self.cores = 2
         self._pids = 1000
 

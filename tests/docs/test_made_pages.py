@@ -5,7 +5,7 @@ import re
 import pytest
 
 from orchestrator.cli.main import SECTIONS
-from orchestrator.spec.load import load_job
+from orchestrator.spec.load import load_jobs
 from scripts import make_cli_docs, make_job_docs
 from tests.docs.paths import ROOT, text_of
 
@@ -35,8 +35,9 @@ def test_every_section_of_a_job_file_has_its_table() -> None:
 
 @pytest.mark.parametrize("name", JOB_FILES)
 def test_every_example_loads(name: str) -> None:
-    assert load_job(ROOT / "jobs" / name).job.version == 1
+    assert all(job.job.version == 1 for job in load_jobs(ROOT / "jobs" / name))
 
 
-def test_there_are_the_two_examples_of_the_readme() -> None:
-    assert {"embed.yaml", "my_model.yaml"} <= set(JOB_FILES)
+def test_every_example_is_named_by_the_readme() -> None:
+    named = re.findall(r"\(jobs/(\w+\.yaml)\)", text_of("README.md"))
+    assert set(named) == set(JOB_FILES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -44,6 +43,12 @@ class Head:
             text=True,
         )
 
+    def orch_to_end(self, *words: str) -> int:
+        """Run the command line to its end; what it returned."""
+        process = self.orch(*words)
+        process.communicate(timeout=120)
+        return process.returncode
+
     def run(self, *words: str) -> None:
         """Run the command line to its end; it must not fail."""
         process = self.orch(*words)
@@ -79,7 +84,8 @@ def running_head(folder: Path) -> Iterator[Head]:
     try:
         yield head
     finally:
-        family = head.family()
+        family, temp = head.family(), head.ray.temp
         head.run("down")
         _gone, alive = psutil.wait_procs(family, timeout=10)
-        assert not alive, f"still running after `orch down`: {alive}"
+        orphans = [str(each) for each in look(temp).ours()]
+        assert not alive + orphans, f"after `orch down`: {alive} {orphans}"

@@ -41,8 +41,6 @@ KINDS = {
     "zygote": 1,
 }
 """How often each is drawn."""
-WITNESSES = ("agent", "keeper", "shim")
-"""Without them nobody knows how a command ended, and it is run again."""
 MOST = 4
 
 

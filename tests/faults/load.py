@@ -152,7 +152,11 @@ class _Maker:
         if not fails:
             return [first, second]
         never = self.command("never", after=("first", "ok"))
-        return [first, second, Piece("never", never.spec, (State.SKIPPED,), never.after)]
+        return [
+            first,
+            second,
+            Piece("never", never.spec, (State.SKIPPED,), never.after),
+        ]
 
     def stopped(self, name: str, when: str) -> Piece:
         run = f"{says('start')}; sleep 120; {says('end')}"

@@ -47,7 +47,7 @@ class Processes:
 
     def titled(self, title: str) -> list[Process]:
         """Ray's workers with this title."""
-        return [each for each in self._ours() if each.titled(title)]
+        return [each for each in self.ours() if each.titled(title)]
 
     def of_pids(self, pids: set[int]) -> list[Process]:
         """Those of them that live."""
@@ -78,17 +78,18 @@ class Processes:
             and (keys is None or each.environment.get("ORCH_JOB_KEY") in keys)
         ]
 
-    def _ours(self) -> list[Process]:
+    def ours(self) -> list[Process]:
+        """Ray's and ours; commands are not among them."""
         return [e for e in self.every if e.environment.get("TMPDIR") == self.temp]
 
     def _guards(self) -> list[Process]:
-        return [each for each in self._ours() if each.words[-1].endswith(_KEEPER)]
+        return [each for each in self.ours() if each.words[-1].endswith(_KEEPER)]
 
     def _keeping(self) -> set[int]:
         return {each.pid for each in self._guards()}
 
     def _forked(self) -> list[Process]:
-        return [each for each in self._ours() if _ZYGOTE in each.words]
+        return [each for each in self.ours() if _ZYGOTE in each.words]
 
 
 def look(temp: str) -> Processes:
@@ -102,9 +103,7 @@ def _read(process: psutil.Process) -> Process | None:
         words = process.cmdline()
         # One that is dead and not buried has no words.
         if words:
-            return Process(
-                process.pid, process.ppid(), tuple(words), process.environ()
-            )
+            return Process(process.pid, process.ppid(), tuple(words), process.environ())
     return None
 
 

@@ -83,7 +83,10 @@ def test_the_transcript_of_the_command_line_page(folder: Path) -> None:
         "  10 │   gpu_mem: 20GB",
         "     │   ^^^^^^^",
     )
-    assert first.fix == "Fields of 'resources': gpus, gpu_memory, exclude, cpus, memory"
+    assert first.fix == (
+        "Fields of 'resources': "
+        "gpus, gpu_memory, exclude, gpu_type, share, cpus, memory"
+    )
     assert second.code is Code.BAD_VALUE
     assert second.at == "j.yaml:24:14"
     assert second.message == (

@@ -31,7 +31,7 @@ VALUES: dict[str, list[Any]] = {
     "resources.cpus": [1, 0.5, None, 0, -1, "4", True],
     "resources.memory": ["auto", "2GiB", 2],
     "keep_alive": ["90s", "1h30m", "1.8 s", 0, 5, "", "90"],
-    "batch.max_failed": [0, 10, "1%", "0.5%", "1", -1],
+    "batch.max_failed": [0, 10, "1%", "0.5%", "100%", "200%", "1", -1],
     "batch.in_flight": [2, 16, 1, 17, "x"],
     "params.max_length": [1, None, 0],
     "output.format": ["jsonl", "parquet", "csv"],

@@ -127,6 +127,21 @@ _SECOND_TABLES = (
         started_at TEXT NOT NULL,
         finished_at TEXT
     )""",
+    "ALTER TABLE peaks RENAME TO peaks_1",
+    # shape is the batch that ran, as JSON; lacked: the memory ran out.
+    """CREATE TABLE peaks (
+        engine_key TEXT NOT NULL,
+        gpu_model TEXT NOT NULL,
+        shape TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        settled INTEGER NOT NULL,
+        lacked INTEGER NOT NULL,
+        PRIMARY KEY (engine_key, gpu_model, shape, lacked)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE profiles (
+        engine_key TEXT PRIMARY KEY,
+        data TEXT NOT NULL
+    ) WITHOUT ROWID""",
     """CREATE TABLE secrets (
         number INTEGER NOT NULL,
         name TEXT NOT NULL,
@@ -153,6 +168,10 @@ _SECOND_ROWS = (
         json_object('text', event), state,
         CASE instructions WHEN '' THEN '[]' ELSE json_array(instructions) END
     FROM events_1""",
+    # What ran then is not known: such a peak may raise an estimate, never lower it.
+    """INSERT INTO peaks
+    SELECT engine_key, gpu_model, '{"batch": 1}', bytes, 0, 1 FROM peaks_1""",
+    "DROP TABLE peaks_1",
     "DROP TABLE events_1",
     "DROP TABLE jobs_1",
     "CREATE INDEX jobs_state ON jobs (state, task, number)",

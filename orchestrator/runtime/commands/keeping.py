@@ -53,6 +53,8 @@ class Commands:
         self._running: dict[Attempt, CommandRunning] = {}
         self._ended: dict[Attempt, CommandEnd] = {}
         self._folders: dict[Attempt, Path] = {}
+        self._awaited: set[Attempt] = set()
+        """Those whose start waits for the pid."""
         self._keeper: _Keeper | None = None
         end_marked(MARK, node_id)
 
@@ -67,6 +69,7 @@ class Commands:
             self._start(attempt, spec, snapshot)
         with self._changed:
             self._changed.wait_for(lambda: self._has_pid(attempt), START_WAIT_S)
+            self._awaited.discard(attempt)
             running = self._running.get(attempt)
             return running.pid if running else 0
 
@@ -118,6 +121,7 @@ class Commands:
                 self._tell()
                 return
             self._running[attempt] = CommandRunning(*attempt, pid=0)
+            self._awaited.add(attempt)
             self._folders[attempt] = folder
         order = {
             "id": _id(attempt),
@@ -145,9 +149,9 @@ class Commands:
     def _listen(self, keeper: _Keeper) -> None:
         while (messages := keeper.wire.receive()) is not None:
             with self._changed:
-                for message in messages:
-                    self._hear(message)
-                self._tell()
+                if any([self._hear(message) for message in messages]):
+                    self._version += 1
+                self._changed.notify_all()
         # No other keeper starts, and no command, before what this one had is gone.
         with self._starting:
             keeper.end()
@@ -159,13 +163,16 @@ class Commands:
                     self._end(attempt, None)
                 self._tell()
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _hear(self, message: dict[str, Any]) -> bool:
+        """Take in what a shim says; whether it is news for watchers."""
         attempt = _attempt(message["id"])
         if "pid" in message:
             running = CommandRunning(*attempt, pid=message["pid"])
             self._running[attempt] = running
-        else:
-            self._end(attempt, message["end"])
+            # Who started it waits for its pid, and is told it.
+            return attempt not in self._awaited
+        self._end(attempt, message["end"])
+        return True
 
     def _end(self, attempt: Attempt, end: dict[str, Any] | None) -> None:
         del self._running[attempt]

@@ -1,0 +1,64 @@
+"""What comes too late, or all at once, changes nothing that is not its business."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator.scheduling.snapshot import Owner
+from orchestrator.units import GIB
+from tests.controller.plant import Generations, Plant
+
+
+def test_a_long_chain_of_jobs_is_skipped_to_its_end(two: Plant) -> None:
+    first = before = two.command()
+    for _ in range(300):
+        before = two.command(after=[before])
+    two.end(first, 1)
+    two.until_state(before, "SKIPPED")
+    counts = two.get("/v1/jobs?all=1&limit=1")["counts"]
+    assert counts == {"FAILED": 1, "SKIPPED": 300}
+
+
+def test_limits_that_were_kept_are_no_part_of_the_story(two: Plant) -> None:
+    limits = {"queue": "0.2s", "start": "0.2s"}
+    job = two.command(timeout=limits)
+    two.started(job)
+    other = two.command(timeout={"queue": "0.3s"}, resources={"cpus": 2})
+    two.until_state(other, "TIMEOUT")
+    two.end(job)
+    happened = [line["event"] for line in two.story(job)]
+    assert happened == ["planned", "command_started", "command_ended"]
+
+
+def test_an_engine_that_goes_late_leaves_the_next_attempt_alone(
+    generations: Generations,
+) -> None:
+    plant, world = generations.plant, generations.world
+    job = plant.submit(resources={"gpus": 1, "gpu_memory": "4GiB"})
+    plant.running(job)
+    (replica,) = world.replicas.values()
+    slow = Owner(replica.handle.pid + 1, "orch", "us", GIB)
+    world.change(lambda: world.foreign.update({replica.gpu: slow}))
+    plant.cancel(job)
+    plant.until_state(job, "CANCELLED")
+    world.refused.update(("GPU-0", "GPU-1"))
+    plant.retry(job)
+    world.change(world.foreign.clear)
+    world.until(lambda: not world.leases, "its engine is gone")
+    world.until(lambda: not plant.core.fleet.engines, "and forgotten")
+    assert plant.job(job)["state"] == "PENDING"
+    new = generations.next()
+    assert new.job(job)["state"] == "PENDING"
+    world.change(world.refused.clear)
+    new.running(job)
+
+
+def test_a_command_that_no_job_has_is_ended(two: Plant) -> None:
+    commands = two.world.node_commands
+    job = two.command()
+    spec = two.started(job).spec
+    # Its start was not answered in time, the job went on to another attempt.
+    stray = replace(spec, attempt=7)
+    two.world.change(lambda: commands.start(stray))
+    two.world.until(lambda: (spec.key, 7) not in commands.running, "it is killed")
+    assert two.end(job)["state"] == "SUCCEEDED"
