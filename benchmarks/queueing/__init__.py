@@ -1,0 +1,1 @@
+"""What `benchmarks.queue` measures, and how."""

@@ -13,13 +13,14 @@ from typing import Any
 
 import psutil
 
-from benchmarks.queueing.process import orch
+from benchmarks.queueing.process import cpu_note, orch
 from benchmarks.queueing.table import Measured
 from orchestrator.client.client import Client
 from orchestrator.client.request import job_request
 from orchestrator.client.waiting import wait_for
 from orchestrator.errors import OrchError
 from orchestrator.lifecycle.states import State
+from orchestrator.spec.checked import CheckedJob
 from orchestrator.spec.job import validate_job
 from orchestrator.units import MIB
 
@@ -48,9 +49,10 @@ def controller(folder: Path) -> Iterator[None]:
 
 def one(folder: Path, runs: int) -> Measured:
     """The whole command line, attached to a job to its end."""
-    took = tuple(orch(folder, "submit", "true.yaml") for _ in range(runs))
-    note = "`orch submit true.yaml`, attached"
-    return Measured("one job, to its end", NAME, "s", took, 0.5, note)
+    done = [orch(folder, "submit", "true.yaml") for _ in range(runs)]
+    note = f"`orch submit true.yaml`, attached; {cpu_note(done)}"
+    walls = tuple(one.wall_s for one in done)
+    return Measured("one job, to its end", NAME, "s", walls, 0.5, note)
 
 
 def many(folder: Path, jobs: int) -> list[Measured]:
@@ -79,18 +81,16 @@ def waiting(folder: Path, jobs: int) -> list[Measured]:
     with Client.connect(folder / "state") as client:
         block(client, folder)
         how = fill(client, folder, jobs)
+        more = "one more, through one connection"
         rows = [
-            Measured(case, NAME, "ms", submits(client, folder), 20, _SUBMIT, 0.99),
-            Measured(case, NAME, "ms", statuses(folder), 300, "`orch status`"),
+            Measured(case, NAME, "ms", submits(client, folder), 20, more, 0.99),
+            status(folder, case),
         ]
         memory = psutil.Process(client.health().pid).memory_info().rss / MIB
     rows.append(Measured(case, NAME, "MiB", (memory,), 400, "the controller's RSS"))
     took = restart(folder, jobs)
     note = f"killed by SIGKILL; until the new one lists all of them; {how}"
     return [*rows, Measured(case, NAME, "s", (took,), None, note)]
-
-
-_SUBMIT = "one more, through one connection"
 
 
 def block(client: Client, folder: Path) -> None:
@@ -126,9 +126,11 @@ def submits(client: Client, folder: Path) -> tuple[float, ...]:
     return tuple(took)
 
 
-def statuses(folder: Path) -> tuple[float, ...]:
-    """Milliseconds of each `orch status`."""
-    return tuple(1000 * orch(folder, "status") for _ in range(STATUSES))
+def status(folder: Path, case: str) -> Measured:
+    """The list of the newest jobs, by the whole command line."""
+    done = [orch(folder, "status") for _ in range(STATUSES)]
+    walls = tuple(1000 * one.wall_s for one in done)
+    return Measured(case, NAME, "ms", walls, 300, f"`orch status`; {cpu_note(done)}")
 
 
 def restart(folder: Path, jobs: int) -> float:
@@ -157,8 +159,8 @@ def _is_back(folder: Path, pid: int) -> bool:
 def body(folder: Path, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
     """The request for a job that runs `true`."""
     given = {"version": 1, "kind": "command", "run": "true", "workdir": None, **changes}
-    job = validate_job(given)
-    return job_request(job, path="true.yaml", folder=folder, text=TRUE)
+    spec = validate_job(given).model_dump(mode="json")
+    return job_request(CheckedJob(spec, TRUE, Path("true.yaml"), folder))
 
 
 def _wait_for_all(client: Client) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.queueing.process import seconds_of
+from benchmarks.queueing.process import cpu_note, run
 from benchmarks.queueing.table import Measured
 
 CASE = "one job, to its end"
@@ -38,15 +40,16 @@ def ray_rows(folder: Path, runs: int) -> list[Measured]:
             *(sys.executable, "-m", "ray.scripts.scripts", "job", "submit"),
             *("--address", url, "--", "true"),
         )
-        cli = tuple(seconds_of(command, folder) for _ in range(runs))
+        cli = [run(command, folder) for _ in range(runs)]
         sdk = tuple(_sdk_jobs(client, 1) for _ in range(runs))
         rate = SDK_JOBS / _sdk_jobs(client, SDK_JOBS)
     finally:
         ray.shutdown()
+    walls = tuple(one.wall_s for one in cli)
     polled = f"submitted, then asked every {1000 * POLL_S:.0f} ms"
     fewer = f"only {SDK_JOBS} jobs, {SDK_AT_ONCE} at a time; not durable"
     return [
-        Measured(CASE, RAY_CLI, "s", cli, None, "`ray job submit -- true`"),
+        Measured(CASE, RAY_CLI, "s", walls, None, f"attached; {cpu_note(cli)}"),
         Measured(CASE, RAY_SDK, "s", sdk, None, polled),
         Measured("many jobs", RAY_SDK, "jobs/s", (rate,), None, fewer),
     ]
@@ -85,26 +88,39 @@ def hyperqueue_rows(folder: Path, runs: int, jobs: int) -> list[Measured]:
             job.program(["true"], stdout=None, stderr=None)
         return job
 
-    with LocalCluster(worker_config=WorkerConfig()) as cluster:
+    with _quiet(), LocalCluster(worker_config=WorkerConfig()) as cluster:
         client = cluster.client()
 
-        def run(count: int, tasks: int) -> float:
+        def took(count: int, tasks: int) -> float:
             def act() -> None:
                 submitted = [client.submit(program(tasks)) for _ in range(count)]
                 client.wait_for_jobs(submitted)
 
             return _seconds(act)
 
-        run(1, 1)
-        took = tuple(run(1, 1) for _ in range(runs))
-        each, together = jobs / run(jobs, 1), jobs / run(1, jobs)
+        took(1, 1)
+        walls = tuple(took(1, 1) for _ in range(runs))
+        each, together = jobs / took(jobs, 1), jobs / took(1, jobs)
     case = f"{jobs:,} jobs, to the last one's end"
-    one = "Python API in a process that is up; it polls"
+    one = "Python API in a process that is up; its wait asks once a second"
     return [
-        Measured(CASE, HYPERQUEUE, "s", took, None, one),
+        Measured(CASE, HYPERQUEUE, "s", walls, None, one),
         Measured(case, HYPERQUEUE, "jobs/s", (each,), None, "not durable; a job each"),
         Measured(case, HYPERQUEUE, "jobs/s", (together,), None, "not durable; one job"),
     ]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """HyperQueue's own programs write to stdout, where the table goes."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _seconds(act: Callable[[], None]) -> float:

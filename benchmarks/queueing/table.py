@@ -61,7 +61,8 @@ def markdown(rows: Sequence[Measured]) -> str:
         "| what | system | median | max | runs | limit | how |",
         "| --- | --- | ---: | ---: | ---: | ---: | --- |",
     ]
-    for row in rows:
+    cases = list(dict.fromkeys(row.case for row in rows))
+    for row in sorted(rows, key=lambda row: cases.index(row.case)):
         limit = "" if row.limit is None else _amount(row.limit, row.unit)
         cells = (row.case, row.system, *_figures(row), limit, row.note)
         lines.append(f"| {' | '.join(cells)} |")
@@ -94,5 +95,5 @@ def _figures(row: Measured) -> tuple[str, str, str]:
 
 
 def _amount(value: float, unit: str) -> str:
-    digits = 2 if unit == "s" else 1 if unit == "ms" else 0
+    digits = {"s": 2, "ms": 1}.get(unit, 1 if value < 10 else 0)
     return f"{value:,.{digits}f} {unit}"

@@ -1,15 +1,12 @@
-"""The FILE argument of `submit` and `plan`, and the options that change it."""
+"""The FILE argument of `submit`, `plan` and `validate`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from orchestrator.client.request import job_request
 from orchestrator.errors import Code, Fault, OrchError
-from orchestrator.spec.job import BatchJob
 from orchestrator.spec.load import (
     LoadedJob,
     load_job,
@@ -67,34 +64,3 @@ def _stdin_text() -> str:
         raise OrchError.of(
             Code.UNREADABLE_YAML, "what came on stdin is not UTF-8 text"
         ) from error
-
-
-def request_of(loaded: LoadedJob) -> dict[str, Any]:
-    """The body that asks the controller for this job."""
-    return job_request(
-        loaded.job,
-        path=str(loaded.path),
-        folder=loaded.folder.absolute(),
-        text=loaded.text,
-    )
-
-
-def headline(loaded: LoadedJob, output: str = "") -> str:
-    """`embed.yaml  batch  all-MiniLM-L6-v2  → ./out/42`.
-
-    Args:
-        loaded: The job file.
-        output: Where the results go; empty: as the file has it, the id still open.
-    """
-    job = loaded.job
-    to = f"→ {output or job.output.path}"
-    parts = (str(loaded.path), job.kind, model_name(loaded), to)
-    return "  ".join(part for part in parts if part)
-
-
-def model_name(loaded: LoadedJob) -> str:
-    """What people call the job's model; empty if it has none."""
-    job = loaded.job
-    if isinstance(job, BatchJob):
-        return job.model.id or job.model.entry or ""
-    return ""

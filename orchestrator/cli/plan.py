@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.jobfile import headline, model_name, read_job, request_of
+from orchestrator.cli.headline import headline
+from orchestrator.cli.jobfile import read_job
 from orchestrator.cli.session import Session, with_session
 from orchestrator.client.client import Client, plan_from_json
+from orchestrator.client.request import job_request
 from orchestrator.client.start import plan_alone
 from orchestrator.errors import (
     EXIT_NEVER,
@@ -21,7 +23,7 @@ from orchestrator.render.errors import show_faults
 from orchestrator.render.plan import diagnosis_lines, plan_table
 from orchestrator.scheduling.diagnosis import diagnosis_fault
 from orchestrator.scheduling.plan import Diagnosis, Plan
-from orchestrator.spec.load import LoadedJob
+from orchestrator.spec.checked import CheckedJob, checked
 
 
 @click.command(
@@ -46,13 +48,13 @@ Exit codes: 0 it can start now, 4 it must wait, 5 it can never fit.""",
 @with_session
 def command(session: Session, *, file: str, settings: tuple[str, ...]) -> int:
     """Say what would happen to a job file, and why. Nothing is queued."""
-    loaded = read_job(file, settings)
-    answer = _ask(session, request_of(loaded))
+    job = checked(read_job(file, settings))
+    answer = _ask(session, job_request(job))
     plan = plan_from_json(answer)
     if session.as_json:
         session.answer("plan", answer)
     else:
-        _show(session, loaded, plan)
+        _show(session, job, plan)
     return _exit_code(plan)
 
 
@@ -69,10 +71,10 @@ def _ask(session: Session, request: dict[str, Any]) -> dict[str, Any]:
     return plan_alone(session.folder, request, session.progress)
 
 
-def _show(session: Session, loaded: LoadedJob, plan: Plan | Diagnosis) -> None:
-    session.talk.say(headline(loaded))
+def _show(session: Session, job: CheckedJob, plan: Plan | Diagnosis) -> None:
+    session.talk.say(headline(job))
     if isinstance(plan, Plan):
-        session.write_all(plan_table(plan, model_name(loaded)))
+        session.write_all(plan_table(plan, job.model))
     elif plan.ever:
         session.write_all(diagnosis_lines(plan))
     else:

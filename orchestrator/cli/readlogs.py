@@ -168,11 +168,21 @@ def _ranks(
         return tuple(found)
     if job is not None:
         return tuple(replica.replica for replica in job.replicas) or (0,)
-    raise OrchError.of(
+    raise _no_logs(query.job, attempt)
+
+
+def _no_logs(job: JobView, attempt: int) -> OrchError:
+    if job.tasks is not None:
+        return OrchError.of(
+            Code.NO_SUCH_JOB,
+            f"{job.label.lower()} is an array: its tasks have logs of their own",
+            fix=f"orch logs {job.key}.0, and so on",
+        )
+    return OrchError.of(
         Code.NO_SUCH_JOB,
-        f"{query.job.label.lower()} has no logs of attempt {attempt}",
-        facts=(f"it is {query.job.state}",),
-        fix=f"orch explain {query.job.key}",
+        f"{job.label.lower()} has no logs of attempt {attempt}",
+        facts=(f"it is {job.state}",),
+        fix=f"orch explain {job.key}",
     )
 
 

@@ -56,7 +56,7 @@ def command(  # noqa: PLR0913, RUF100
     """Show where a job's results are, or print them, in the order of the input."""
     with Client.connect(session.folder) as client:
         job = select(client, selector)
-    if not job.output and not session.as_json:
+    if (job.command or job.tasks) and not session.as_json:
         raise _no_rows(job)
     rows = _rows(job, head, failed=failed, partial=partial)
     if session.as_json:
@@ -115,6 +115,14 @@ def _document(job: JobView) -> dict[str, object]:
 
 
 def _no_rows(job: JobView) -> OrchError:
+    if job.tasks is not None:
+        what = "results" if job.command is None else "logs"
+        return OrchError.of(
+            Code.WRONG_STATE,
+            f"{job.label.lower()} is an array: its tasks have {what} of their own",
+            facts=(f"they are in {job.output}",) if job.command is None else (),
+            fix=f"orch {what} {job.key}.0, and so on",
+        )
     return OrchError.of(
         Code.WRONG_STATE,
         f"{job.label.lower()} is a {job.kind} and has no rows",

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import click
 
 from orchestrator.cli.flags import job_flags, overrides
-from orchestrator.cli.jobfile import headline, read_jobs
+from orchestrator.cli.headline import headline
 from orchestrator.cli.params import ZeroDuration
 from orchestrator.cli.session import Session, with_session
+from orchestrator.client.check import check_quickly
 from orchestrator.client.client import Client
-from orchestrator.client.start import connect_or_start
+from orchestrator.client.start import connect_if_there, connect_or_start
 from orchestrator.client.submission import submit_all
 from orchestrator.client.views import JobView
 from orchestrator.render.paths import short_path
 from orchestrator.render.words import shortened
-from orchestrator.spec.load import LoadedJob
+from orchestrator.spec.checked import CheckedJob, checked
 
 COMMAND_CELLS = 60
+STDIN = "-"
 
 
 @click.command(
@@ -64,8 +68,15 @@ def command(
     cancels it. The exit code is the job's outcome. The path of the results goes to
     stdout; of a command, its output does. Of several jobs the ids are printed.
     """
-    jobs = read_jobs(files, overrides(flags))
-    with connect_or_start(session.folder, session.progress) as client:
+    changes = overrides(flags)
+    with ExitStack() as open_ones:
+        there = connect_if_there(session.folder)
+        if there is not None:
+            open_ones.push(there)
+        jobs = _checked(there, files, changes)
+        client = there or open_ones.enter_context(
+            connect_or_start(session.folder, session.progress)
+        )
         if detach or len(jobs) > 1:
             return _queue(session, client, jobs, wait_start)
         (job,) = submit_all(client, jobs, wait_start_s=wait_start)
@@ -76,10 +87,28 @@ def command(
         return attach(session, client, job, cancels=on_interrupt == "cancel")
 
 
+def _checked(
+    client: Client | None, files: Sequence[str], changes: tuple[str, ...]
+) -> tuple[CheckedJob, ...]:
+    """The jobs in all files; each stands after those that its `after` names.
+
+    Raises:
+        OrchError: E2xx, all that is wrong with them.
+    """
+    if client is not None and len(files) == 1 and files[0] != STDIN:
+        found = check_quickly(client, Path(files[0]), changes)
+        if found:
+            return found
+    # Pydantic and what stands on it: half of the time that a command may take.
+    from orchestrator.cli.jobfile import read_jobs
+
+    return tuple(map(checked, read_jobs(files, changes)))
+
+
 def _queue(
     session: Session,
     client: Client,
-    jobs: Sequence[LoadedJob],
+    jobs: Sequence[CheckedJob],
     wait_start_s: float | None,
 ) -> int:
     queued: list[JobView] = []
@@ -98,8 +127,8 @@ def _queue(
     return 0
 
 
-def _headline(loaded: LoadedJob, job: JobView) -> str:
-    if job.command is None:
-        return headline(loaded, short_path(job.output))
-    what = shortened(job.command.run, COMMAND_CELLS)
-    return "  ".join((str(loaded.path), job.kind, what))
+def _headline(asked: CheckedJob, job: JobView) -> str:
+    if not asked.run:
+        return headline(asked, short_path(job.output))
+    # As it stands in the file: the controller has it as the first task has it.
+    return "  ".join((str(asked.path), job.kind, shortened(asked.run, COMMAND_CELLS)))

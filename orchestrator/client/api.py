@@ -19,6 +19,7 @@ from orchestrator.client.views import JobView
 from orchestrator.client.waiting import wait_for
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
+from orchestrator.spec.checked import checked
 from orchestrator.spec.load import LoadedJob, load_job, load_job_text
 
 Source = str | Path | Mapping[str, Any]
@@ -150,7 +151,7 @@ def submit(
     loaded = _load(source, changes)
     folder = state_dir()
     with connect_or_start(folder, on_start) as client:
-        (view,) = submit_all(client, [loaded], wait_start_s=wait_start_s)
+        (view,) = submit_all(client, [checked(loaded)], wait_start_s=wait_start_s)
     return Job(view.key, folder)
 
 

@@ -162,7 +162,7 @@ class Client:
         offset: int = 0,
     ) -> JobList:
         """Tasks of an array, by their index."""
-        asked: dict[str, object] = {"limit": limit, "offset": offset}
+        asked: dict[str, object] = {"all": 1, "limit": limit, "offset": offset}
         if states:
             asked["state"] = ",".join(states)
         return _list(self._wire.get(f"/v1/jobs/{number}/tasks", asked))

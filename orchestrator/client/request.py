@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.client.code import snapshot_code
 from orchestrator.errors import Code, Fault, OrchError
-from orchestrator.spec.job import BatchJob, Job
+from orchestrator.spec.checked import CheckedJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +33,24 @@ class Extras:
 NO_EXTRAS = Extras()
 
 
-def job_request(
-    job: Job, *, path: str, folder: Path, text: str, extras: Extras = NO_EXTRAS
-) -> dict[str, Any]:
+def job_request(job: CheckedJob, extras: Extras = NO_EXTRAS) -> dict[str, Any]:
     """The body of POST /v1/jobs and /v1/plan.
 
     The output folder is seen from where the user is; the controller is elsewhere,
     so it gets the absolute path.
 
     Args:
-        job: The job, with all overrides in it.
-        path: The file it came from, for messages.
-        folder: Where its relative paths start; absolute.
-        text: The file as it was written.
+        job: The job.
         extras: What else goes with it.
 
     Raises:
         OrchError: E203, the code beside the job file is too large.
     """
-    of_class = isinstance(job, BatchJob) and job.model.entry is not None
-    code = snapshot_code(folder) if of_class else {}
-    spec = job.model_dump(mode="json")
-    spec["output"]["path"] = str(Path(job.output.path).expanduser().absolute())
+    folder = job.folder.absolute()
     return {
-        "spec": spec,
-        "source": {"path": path, "folder": str(folder), "text": text},
-        "code": code,
+        "spec": _spec(job, extras.wait_start_s),
+        "source": {"path": str(job.path), "folder": str(folder), "text": job.text},
+        "code": snapshot_code(folder) if job.has_code else {},
         "snapshot": extras.snapshot,
         "env": dict(extras.env or {}),
         "secrets": dict(extras.secrets or {}),
@@ -66,27 +58,38 @@ def job_request(
     }
 
 
-def environment(job: Job, path: str) -> tuple[dict[str, str], dict[str, str]]:
+def _spec(job: CheckedJob, wait_start_s: float | None) -> dict[str, Any]:
+    path = str(Path(job.output).expanduser().absolute())
+    spec = {**job.spec, "output": {**job.spec["output"], "path": path}}
+    if wait_start_s:
+        spec["timeout"] = {**job.spec["timeout"], "queue": f"{wait_start_s:.3f}s"}
+    return spec
+
+
+def environment(job: CheckedJob) -> tuple[dict[str, str], dict[str, str]]:
     """The variables of a job and its secrets, with the values they have here.
 
     Raises:
         OrchError: E202, some that must come from this environment are not set in it.
     """
-    secrets = set(job.secrets)
-    wanted = {name for name, value in job.env.items() if value is None} | secrets
-    fixed = {name: value for name, value in job.env.items() if value is not None}
+    given: dict[str, str | None] = job.spec["env"]
+    secrets = set(job.spec["secrets"])
+    wanted = {name for name, value in given.items() if value is None} | secrets
+    fixed = {name: value for name, value in given.items() if value is not None}
     missing = sorted(wanted - set(os.environ) - set(fixed))
     if missing:
-        raise OrchError(tuple(_not_set(name, path) for name in missing))
+        raise OrchError(tuple(_not_set(name, job) for name in missing))
     values = {name: os.environ[name] for name in wanted if name not in fixed} | fixed
     open_ones = {name: value for name, value in values.items() if name not in secrets}
     return open_ones, {name: values[name] for name in secrets}
 
 
-def _not_set(name: str, path: str) -> Fault:
+def _not_set(name: str, job: CheckedJob) -> Fault:
+    # The value of a secret does not belong on a command line.
+    other = "" if name in job.spec["secrets"] else f", or --env {name}=VALUE"
     return Fault(
         Code.MISSING_FIELD,
         f"the job needs {name} from your environment, and it is not set",
-        fix=f"export {name}=..., or --env {name}=VALUE",
-        at=path,
+        fix=f"export {name}=...{other}",
+        at=str(job.path),
     )

@@ -38,13 +38,13 @@ def connect_or_start(
     Raises:
         OrchError: Why it could not be started.
     """
-    client = _connect(folder)
+    client = connect_if_there(folder)
     if client is not None:
         return client
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(folder) as lock:
         # Whoever held the lock before may have started it.
-        client = _connect(folder)
+        client = connect_if_there(folder)
         if client is None:
             on_line(STARTING)
             run_program(
@@ -71,7 +71,12 @@ def plan_alone(
     return answer
 
 
-def _connect(folder: Path) -> Client | None:
+def connect_if_there(folder: Path) -> Client | None:
+    """A client, if there is a controller that answers; `None`: there is none.
+
+    Raises:
+        OrchError: E303, its token may not be read.
+    """
     try:
         return Client.connect(folder)
     except OrchError as error:

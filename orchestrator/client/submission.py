@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from orchestrator.client.client import SUBMIT_SECONDS, Client
 from orchestrator.client.request import Extras, environment, job_request
 from orchestrator.client.snapshot import take_snapshot
 from orchestrator.client.views import JobView
 from orchestrator.errors import Code, OrchError
-from orchestrator.spec.after import After
-from orchestrator.spec.job import Job
-from orchestrator.spec.load import LoadedJob
+from orchestrator.spec.checked import CheckedJob
 
 
 def submit_all(
-    client: Client, jobs: Sequence[LoadedJob], *, wait_start_s: float | None = None
+    client: Client, jobs: Sequence[CheckedJob], *, wait_start_s: float | None = None
 ) -> Iterator[JobView]:
     """Queue jobs one after the other; each is yielded as the controller has it.
 
@@ -30,48 +30,43 @@ def submit_all(
             its code is too large, or its `after` names no job.
     """
     ids: dict[str, int] = {}
-    for loaded in jobs:
-        job = _with_ids(loaded.job, ids, str(loaded.path))
-        env, secrets = environment(job, str(loaded.path))
-        body = job_request(
-            job,
-            path=str(loaded.path),
-            folder=loaded.folder.absolute(),
-            text=loaded.text,
-            extras=Extras(_snapshot(client, loaded), env, secrets, wait_start_s),
-        )
-        view = client.submit(body)
+    for named in jobs:
+        job = _with_ids(named, ids)
+        env, secrets = environment(job)
+        extras = Extras(_snapshot(client, job), env, secrets, wait_start_s)
+        view = client.submit(job_request(job, extras))
         ids[job.name] = view.id
         yield view
 
 
-def _with_ids(job: Job, ids: dict[str, int], path: str) -> Job:
+def _with_ids(job: CheckedJob, ids: dict[str, int]) -> CheckedJob:
     """The job with the ids of the jobs that its `after` calls by name."""
-    after = tuple(_with_id(item, ids, path) for item in job.after)
-    return job.model_copy(update={"after": after})
+    after = [_with_id(item, ids, str(job.path)) for item in job.spec["after"]]
+    return replace(job, spec={**job.spec, "after": after})
 
 
-def _with_id(item: After, ids: dict[str, int], path: str) -> After:
-    if isinstance(item.job, int):
+def _with_id(item: dict[str, Any], ids: dict[str, int], path: str) -> dict[str, Any]:
+    name = item["job"]
+    if isinstance(name, int):
         return item
-    if item.job not in ids:
+    if name not in ids:
         raise OrchError.of(
             Code.BAD_VALUE,
-            f"after: no job '{item.job}' is submitted before this one",
+            f"after: no job '{name}' is submitted before this one",
             facts=(f"submitted with it: {', '.join(ids) or 'none'}",),
             fix="give the id of a job that is queued already",
             at=path,
         )
-    return item.model_copy(update={"job": ids[item.job]})
+    return {**item, "job": ids[name]}
 
 
-def _snapshot(client: Client, loaded: LoadedJob) -> str | None:
+def _snapshot(client: Client, job: CheckedJob) -> str | None:
     """The hash of the working directory, which the controller has then."""
-    workdir = loaded.job.workdir
+    workdir = job.spec["workdir"]
     if workdir is None:
         return None
-    folder = (loaded.folder / workdir).absolute()
-    output = Path(loaded.job.output.path).expanduser().absolute()
+    folder = (job.folder / workdir).absolute()
+    output = Path(job.output).expanduser().absolute()
     taken = take_snapshot(folder, leave_out=(output,))
     path = f"/v1/snapshots/{taken.sha256}"
     if not _is_there(client, path):

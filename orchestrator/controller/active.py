@@ -8,6 +8,7 @@ from typing import Any
 from orchestrator.controller.requests import Work
 from orchestrator.controller.store import AttemptRow, JobRow
 from orchestrator.engines.model_files import ModelFiles
+from orchestrator.errors import Fault
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.machine import JobMachine, Rules
 from orchestrator.runtime.progress import RunnerView
@@ -63,6 +64,7 @@ class ActiveJob:
         notices: What people should know, oldest first.
         version: Grows with every change.
         view: What the API shows; replaced whole at every change.
+        lack: How GPU memory last ran out under it.
         stopping: Somebody wants it stopped, by force or not, perhaps before it has a
             runner.
     """
@@ -93,6 +95,7 @@ class ActiveJob:
     started_at: str | None = None
     finished_at: str | None = None
     view: dict[str, Any] = field(default_factory=dict)
+    lack: Fault | None = None
     stopping: bool | None = None
 
     @property

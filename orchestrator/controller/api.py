@@ -25,6 +25,7 @@ from orchestrator.controller.asked import (
     retry_mode,
     whole,
 )
+from orchestrator.controller.checking import check_job_file
 from orchestrator.controller.core import Changes
 from orchestrator.controller.service import Service
 from orchestrator.errors import Code, Fault, OrchError
@@ -84,6 +85,7 @@ class Api:
                 route("/v1/jobs", self.jobs),
                 route("/v1/jobs", self.submit, "POST"),
                 route("/v1/plan", self.plan, "POST"),
+                route("/v1/check", self.check, "POST"),
                 route("/v1/jobs/{job}", self.job),
                 route("/v1/jobs/{job}/tasks", self.tasks),
                 route("/v1/jobs/{job}/story", self.story),
@@ -118,6 +120,11 @@ class Api:
         answer = await run_in_threadpool(self._service.plan, body)
         kind = "plan" if isinstance(answer, Plan) else "diagnosis"
         return JSONResponse({kind: answer.to_json()})
+
+    async def check(self, request: Request) -> Response:
+        """Read a job file, as it would be if it were submitted."""
+        body = await _json(request)
+        return JSONResponse({"jobs": await run_in_threadpool(check_job_file, body)})
 
     async def jobs(self, request: Request) -> Response:
         """The newest jobs, those at work first."""

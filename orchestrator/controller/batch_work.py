@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from orchestrator.controller.estimates import dtype_of, reckon
 from orchestrator.controller.store import JobRow
 from orchestrator.data.folder import OutputFolder, Run
 from orchestrator.data.source import resolve_inputs
@@ -18,12 +19,8 @@ from orchestrator.engines.model_files import ModelFiles, look_at
 from orchestrator.engines.sources import is_on_hub
 from orchestrator.engines.weight_files import check_weights
 from orchestrator.errors import Code, OrchError
-from orchestrator.estimate.base import Estimate
-from orchestrator.estimate.encoder import estimate_encoder
-from orchestrator.estimate.unknown import estimate_unknown
-from orchestrator.estimate.weights import weights_from_header
+from orchestrator.estimate.known import Known
 from orchestrator.runtime.runner_job import RunnerJob
-from orchestrator.scheduling.available import smallest_room
 from orchestrator.scheduling.demand import demand_of
 from orchestrator.scheduling.plan import Demand, Placement
 from orchestrator.scheduling.snapshot import DeviceKind, Snapshot
@@ -128,34 +125,36 @@ class BatchWork:
             OutputFolder(Path(output), run).check(self.job.output.on_exists)
 
     def demand(
-        self, snapshot: Snapshot, files: ModelFiles | None, peak_bytes: int | None
+        self, snapshot: Snapshot, files: ModelFiles | None, known: Known
     ) -> Demand:
         """What one replica asks for on this cluster.
 
         Args:
             snapshot: The cluster; its kind of GPU decides dtype and context.
             files: The model's.
-            peak_bytes: The most this engine was ever seen to hold, if it ever ran.
+            known: What was seen of this engine.
+
+        Raises:
+            OrchError: E203, its memory cannot be told, or a GPU is not there.
         """
         self._check_exclude(snapshot)
-        estimate = self._estimate(snapshot, files)
-        measured = peak_bytes is not None and peak_bytes > estimate.total_bytes
-        if peak_bytes is not None and measured:
-            # Only upwards: a short job's small peak says nothing about a long one.
-            extra = peak_bytes - estimate.total_bytes
-            estimate = _with_more(estimate, extra)
-        key = self.engine_key(snapshot.kind, files)
+        reckoned = reckon(self.job, files, snapshot, known)
         return demand_of(
-            estimate,
+            reckoned.estimate,
             self.job.resources,
-            key,
-            measured=measured,
+            self.engine_key(snapshot.kind, files),
+            shape=reckoned.shape,
             placement=self.job.placement,
             objective=self.job.objective,
         )
 
-    def engine_spec(self, placement: Placement) -> EngineSpec:
-        """What the engine on this GPU is told."""
+    def engine_spec(self, placement: Placement, budget: int = 0) -> EngineSpec:
+        """What the engine on this GPU is told.
+
+        Args:
+            placement: Its GPU, and what it may hold of it.
+            budget: The batch that this was reckoned for; 0: not known.
+        """
         gpu = placement.gpu
         return EngineSpec(
             name=self.job.model.engine_name,
@@ -169,6 +168,7 @@ class BatchWork:
             code=dict(self.code),
             folder=str(self.folder),
             env=dict(self.env),
+            budget=budget,
         )
 
     def identity(self, files: ModelFiles | None) -> dict[str, Any]:
@@ -211,7 +211,7 @@ class BatchWork:
             output=row.output,
             fields=self.fields,
             revision=_revision(files),
-            dtype=_dtype(self.job.model.dtype, kind) if files else "",
+            dtype=dtype_of(self.job.model.dtype, kind) if files else "",
             identity=self.identity(files),
             started_at=started_at,
         )
@@ -233,45 +233,10 @@ class BatchWork:
             for name, text in sorted(self.code.items())
         }
 
-    def _estimate(self, snapshot: Snapshot, files: ModelFiles | None) -> Estimate:
-        kind, wanted = snapshot.kind, self.job.resources
-        if files is None:
-            return estimate_unknown(kind, gpu_memory=wanted.gpu_memory)
-        header = {
-            name: {"dtype": tensor.dtype, "shape": list(tensor.shape)}
-            for name, tensor in files.tensors.items()
-        }
-        return estimate_encoder(
-            files.config,
-            weights_from_header(header),
-            dtype=_dtype(self.job.model.dtype, kind),
-            kind=kind,
-            max_length=self.job.params.max_length,
-            memory_bytes=smallest_room(snapshot, wanted.exclude),
-            gpu_memory=wanted.gpu_memory,
-            model=self.model_label,
-        )
-
 
 def _revision(files: ModelFiles | None) -> str:
     """The model's commit or version; empty where it has none."""
     return files.revision if files else ""
-
-
-def _dtype(asked: str, kind: DeviceKind) -> str:
-    if asked != "auto":
-        return asked
-    return "float16" if kind is DeviceKind.CUDA else "float32"
-
-
-def _with_more(estimate: Estimate, extra_bytes: int) -> Estimate:
-    return Estimate(
-        estimate.weights_bytes,
-        estimate.activation_bytes + extra_bytes,
-        estimate.context_bytes,
-        estimate.budget_tokens,
-        whole=estimate.whole,
-    )
 
 
 def check_writable(path: Path) -> None:

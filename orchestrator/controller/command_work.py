@@ -70,6 +70,7 @@ class CommandWork:
             env={**self.env, **secrets, **_told(row, attempt)},
             redact=tuple(value for value in secrets.values() if value),
             snapshot=self.snapshot,
+            run=row.run,
         )
 
 

@@ -27,6 +27,7 @@ from orchestrator.lifecycle.events import (
 )
 from orchestrator.lifecycle.instructions import StartCommand, StopCommand
 from orchestrator.lifecycle.key import JobKey
+from orchestrator.lifecycle.states import State
 from orchestrator.runtime.commands.spec import CommandEnd, CommandNews, CommandSpec
 
 WATCH_S = 10.0
@@ -66,10 +67,12 @@ class Commands:
 
     def start(self, job: ActiveJob, start: StartCommand) -> None:
         """Start the attempt's command on its node, unless the node knows it."""
-        node = self._node(job)
+        self._start(job, start.attempt)
+
+    def _start(self, job: ActiveJob, attempt: int) -> None:
+        node, node_id = self._node(job), job.command.node_id
         node.jobs[job.key] = job
         node.confirmed.pop(job.key, None)
-        node_id, attempt = job.command.node_id, start.attempt
         self._core.loop.effect(
             lambda: self._core.cluster.start_command(node_id, self._spec(job, attempt)),
             lambda pid: self._confirm(job, attempt, pid),
@@ -157,7 +160,7 @@ class Commands:
             elif ident in running:
                 self._started(job, running[ident])
             elif node.confirmed.get(job.key, asked) < asked:
-                self._perform(job, CommandLost(ident[1], _agent_lost(node.name)))
+                self._ask_again(job, ident[1], _agent_lost(node.name))
         if ended:
             self._forget(node_id, node, ended)
         wanted = {(job.key, job.machine.attempt) for job in node.jobs.values()}
@@ -192,7 +195,8 @@ class Commands:
     def _ended(self, job: ActiveJob, end: CommandEnd) -> None:
         attempt = end.attempt
         if end.error:
-            self._perform(job, CommandLost(attempt, Fault(Code.BAD_VALUE, end.error)))
+            code = Code.RUNNER_LOST if end.full else Code.BAD_VALUE
+            self._perform(job, CommandLost(attempt, Fault(code, end.error)))
         elif end.lost:
             self._perform(job, CommandLost(attempt, _agent_lost(job.command.node)))
         else:
@@ -206,7 +210,24 @@ class Commands:
 
     def _not_started(self, job: ActiveJob, attempt: int, error: Exception) -> None:
         fault = error.fault if isinstance(error, OrchError) else bug(error)
-        self._perform(job, CommandLost(attempt, fault))
+        if fault.code is Code.NODE_LOST:
+            again = partial(self._ask_again, job, attempt, fault)
+            self._core.loop.later(AGAIN_S, again)
+        else:
+            self._perform(job, CommandLost(attempt, fault))
+
+    def _ask_again(self, job: ActiveJob, attempt: int, fault: Fault) -> None:
+        """Its agent was killed: the next one finds what became of the command.
+
+        It may have come to its end just before; it is not run again without asking.
+        """
+        node = self._nodes[job.command.node_id]
+        if node.jobs.get(job.key) is not job or job.machine.attempt != attempt:
+            return
+        if job.machine.state is State.STOPPING:
+            self._perform(job, CommandLost(attempt, fault))
+        else:
+            self._start(job, attempt)
 
     def _gone(self, node_id: str) -> None:
         node = self._nodes[node_id]

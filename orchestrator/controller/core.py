@@ -7,7 +7,7 @@ import threading
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -268,8 +268,12 @@ class Core:
         The job goes on: it has its GPUs, and its rows are on another disk perhaps.
         """
         try:
-            with self.store.batch():
-                yield
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(self.store.batch())
+                finally:
+                    # A disk that refuses to begin refuses what follows, too.
+                    yield
         except OrchError as error:
             if error.fault.code is not Code.WRONG_STATE:
                 raise

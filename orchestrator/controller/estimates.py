@@ -5,7 +5,7 @@ An estimate of one batch takes up to a tenth of a second, and is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -76,11 +76,16 @@ def reckon(
         memory_bytes=place.room_bytes,
         # More if that was too little before: the same again would end the same way.
         gpu_memory=None if given is None else max(given, known.most_bytes()),
-        wanted=known.wanted(place.gpu_models),
+        wanted_rows=known.wanted(place.gpu_models),
     )
-    if files is None:
-        return _reckon_module(place, limits, known)
-    return _reckon_encoder(job, files, place, limits, known)
+    found = (
+        _reckon_module(place, limits, known)
+        if files is None
+        else _reckon_encoder(job, files, place, limits, known)
+    )
+    if given is None or limits.gpu_memory == given:
+        return found
+    return replace(found, estimate=replace(found.estimate, measured=True))
 
 
 def dtype_of(asked: str, kind: DeviceKind) -> str:

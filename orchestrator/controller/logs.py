@@ -13,6 +13,7 @@ from orchestrator.controller.store import JobRow
 from orchestrator.errors import Code, OrchError
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.runtime import log_files
+from orchestrator.runtime.node_agents import node_lost
 
 PIECE_BYTES = 1 << 20
 
@@ -138,7 +139,8 @@ class Logs:
         if node is None:
             self._refuse(key, asked, nodes)
             return Piece(b"", 0, row.state.final)
-        files, path = self._files(node), _path(key, attempt, asked.rank)
+        path = _path(key, attempt, asked.rank)
+        files = self._files(node, path)
         offset = _offset(files, path, asked)
         data = files.read(path, offset, min(asked.limit, PIECE_BYTES))
         # Asked after reading: what came in between is seen the next time.
@@ -174,17 +176,19 @@ class Logs:
         view = self._row(key).view
         return {(a, rank): node for a, rank, node in view.get("nodes", ())}
 
-    def _files(self, node_id: str) -> _Files:
-        head = any(room.head and room.node_id == node_id for room in self._core.rooms)
-        known = any(room.node_id == node_id for room in self._core.rooms)
+    def _files(self, node_id: str, path: str) -> _Files:
+        found = (room for room in self._core.rooms if room.node_id == node_id)
+        room = next(found, None)
+        if room is not None and not room.head:
+            return _There(self._core, node_id)
         # A head that was started anew has another id, and the same files.
-        if head or not known:
+        if room is not None or (self._core.state / path).parent.is_dir():
             return _Here(self._core.state)
-        return _There(self._core, node_id)
+        raise node_lost(node_id)
 
     def _size(self, node_id: str, path: str) -> int:
         try:
-            return self._files(node_id).size(path)
+            return self._files(node_id, path).size(path)
         except OrchError:
             # Its node is silent; the other logs are worth showing.
             return 0

@@ -34,6 +34,7 @@ from orchestrator.lifecycle.instructions import (
 )
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
+from orchestrator.lifecycle.wire import event_to_json
 
 
 class Performer:
@@ -132,21 +133,42 @@ class Performer:
     def _whole_ended(self, number: int, state: State) -> None:
         """A job without tasks, or an array, is over: others may have waited for it."""
         failed = DependencyFailed(JobKey(number), state)
+        never: dict[JobKey, list[JobKey]] = {}
         for key in self._core.queue.ended(number, state):
+            never.setdefault(key.whole, []).append(key)
+        for whole, keys in never.items():
             # One after the other, not one inside the other: chains may be long.
-            self._core.loop.post(partial(self._skip, key, failed))
+            self._core.loop.post(partial(self._skip, whole, keys, failed))
         self._find_place()
 
-    def _skip(self, key: JobKey, failed: DependencyFailed) -> None:
-        if key not in self._core.queue:
+    def _skip(self, whole: JobKey, keys: list[JobKey], failed: DependencyFailed) -> None:
+        core = self._core
+        waiting = [key for key in keys if key in core.queue]
+        in_hand = any(job.key.whole == whole for job in core.jobs.values())
+        if waiting and waiting[0].is_task and not in_hand:
+            self._skip_tasks(whole, failed)
             return
-        try:
-            waiting = self._core.job(key)
-        except OrchError as error:
-            self.give_up(key, error.faults)
-            return
-        if waiting is not None:
-            self(waiting, failed)
+        for key in waiting:
+            try:
+                job = core.job(key)
+            except OrchError as error:
+                self.give_up(key, error.faults)
+                continue
+            if job is not None:
+                self(job, failed)
+
+    def _skip_tasks(self, whole: JobKey, failed: DependencyFailed) -> None:
+        """Of an array that has not begun: all at once, it may have very many."""
+        core = self._core
+        with core.store.batch(durable=True):
+            said = event_to_json(failed)
+            core.store.add_event(whole, now(), said, State.PENDING, ())
+            gone = core.store.skip_pending(whole.number, now())
+        for key in gone:
+            core.queue.remove(key)
+        for key in gone:
+            core.queue.finished(key)
+        self.arrays.task_changed(whole)
 
     # --- attempts ---------------------------------------------------------------------
 

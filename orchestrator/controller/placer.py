@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,11 +14,13 @@ from orchestrator.controller.batch_work import BatchWork
 from orchestrator.controller.core import Core, now
 from orchestrator.controller.ending import end_engine
 from orchestrator.controller.fleet import Engine, Leak
+from orchestrator.controller.lacking import nowhere
 from orchestrator.controller.loop import bug
 from orchestrator.controller.queue import Pool
 from orchestrator.controller.store import Store
 from orchestrator.engines.model_files import ModelFiles
 from orchestrator.errors import Fault, OrchError
+from orchestrator.estimate.known import Known
 from orchestrator.lifecycle.events import (
     Event,
     GaveUp,
@@ -92,8 +95,13 @@ class Placer:
             for job in front
             if isinstance(job.work, BatchWork) and not (job.looked and job.work.fixed)
         }
+        seen = [
+            (job.work, job.files)
+            for job in front
+            if isinstance(job.work, BatchWork) and job.key not in works
+        ]
         self._core.loop.effect(
-            lambda: self._look(works),
+            lambda: self._look(works, seen),
             lambda looked: self._looked(front, looked),
             lambda _error: self._done(),
         )
@@ -112,7 +120,11 @@ class Placer:
                 front.append(job)
         return front
 
-    def _look(self, works: dict[JobKey, BatchWork]) -> _Looked:
+    def _look(
+        self,
+        works: dict[JobKey, BatchWork],
+        seen: list[tuple[BatchWork, ModelFiles | None]],
+    ) -> _Looked:
         """In the pool: a hub may be slow, and GPUs answer over the network."""
         files: dict[JobKey, ModelFiles | Fault | None] = {}
         for key, work in works.items():
@@ -122,7 +134,21 @@ class Placer:
                 files[key] = error.fault
             except Exception as error:  # noqa: BLE001 - the others must not wait
                 files[key] = bug(error)
-        return _Looked(tuple(self._core.cluster.gpus()), files)
+        gpus = tuple(self._core.cluster.gpus())
+        for key, found in files.items():
+            if not isinstance(found, Fault):
+                seen.append((works[key], found))
+        self._reckon(seen, Snapshot(gpus))
+        return _Looked(gpus, files)
+
+    def _reckon(
+        self, seen: list[tuple[BatchWork, ModelFiles | None]], snapshot: Snapshot
+    ) -> None:
+        """Reckon here what the loop's thread then finds kept: it takes a while."""
+        for work, files in seen:
+            # What cannot be reckoned is told to the job when it is asked for.
+            with suppress(Exception):
+                demand_of(self._core.store, work, files, snapshot)
 
     def _done(self) -> None:
         """A look or a lease has ended; the next tick looks if nothing else does."""
@@ -163,6 +189,9 @@ class Placer:
             self._lease(jobs[key], plan)
         for key, waits in decision.held.items():
             job, diagnosis = jobs[key], decision.diagnoses.get(key)
+            if diagnosis is not None and (lack := nowhere(job, diagnosis)):
+                self._perform(job, GaveUp(lack))
+                continue
             if (job.waits, job.diagnosis) == (waits, diagnosis):
                 continue
             known = [why.tier for why in job.waits]
@@ -317,8 +346,8 @@ def demand_of(
     Raises:
         OrchError: E203, its memory cannot be told.
     """
-    peak = store.peak(work.engine_key(snapshot.kind, files)) if store else None
-    return work.demand(snapshot, files, peak)
+    key = work.engine_key(snapshot.kind, files)
+    return work.demand(snapshot, files, store.known(key) if store else Known())
 
 
 def plan_for(

@@ -29,10 +29,9 @@ def recover(core: Core, perform: Performer) -> None:
             _take_up(core, perform, core.restored(row))
         except Exception as error:  # noqa: BLE001 - one bad job must not end the others
             perform.give_up(row.key, _faults(error))
-    for row in core.store.active():
-        if row.tasks:
-            # Its last task may have ended just before the controller did.
-            perform.arrays.task_changed(row.key)
+    for key in core.store.open_arrays():
+        # Its last task may have ended just before the controller did.
+        perform.arrays.task_changed(key)
     _queue_waiting(core, perform)
     _close_usage(core)
     _drop_ownerless(core, perform)

@@ -12,17 +12,20 @@ from orchestrator.controller.commands import attempt_folder
 from orchestrator.controller.core import Core, now
 from orchestrator.controller.ending import Ended, end_engine
 from orchestrator.controller.fleet import Engine
+from orchestrator.controller.lacking import Lack, lack_seen, learn
 from orchestrator.controller.loop import bug
 from orchestrator.controller.store import Usage
-from orchestrator.engines.base import Loaded
+from orchestrator.engines.base import Held, Loaded
 from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.estimate.known import Seen
+from orchestrator.estimate.measured import Peak
 from orchestrator.lifecycle.events import Event, ReplicaFailed, ReplicaReady
 from orchestrator.lifecycle.states import State
 
 _JOBS_OWN = (Code.MODEL_FAILED_TO_LOAD, Code.BAD_VALUE, Code.FILE_NOT_FOUND, Code.BUG)
 """Faults of a load that no other GPU would cure."""
 
-_Start = tuple[Loaded, tuple[int, int]] | Fault
+_Start = tuple[Loaded, tuple[int, int]] | Fault | Lack
 
 
 class Replicas:
@@ -47,7 +50,10 @@ class Replicas:
         engine = self.of(job, replica)
         assert job.plan is not None
         assert isinstance(job.work, BatchWork)
-        spec = job.work.engine_spec(job.plan.placements[replica])
+        shape = job.plan.demand.shape
+        spec = job.work.engine_spec(
+            job.plan.placements[replica], shape.tokens if shape else 0
+        )
         warm = engine.handle is not None and engine.pid != 0
         log = self._log(job, replica)
         redact = tuple(self._core.store.secrets(job.key).values())
@@ -69,7 +75,7 @@ class Replicas:
                 cluster.begin_replica(engine.handle, log, redact)
                 return cluster.load(engine.handle, engine.gpu.node_id, spec)
             except OrchError as error:
-                return error.fault
+                return lack_seen(cluster, error.fault)
 
         self._core.loop.effect(
             start,
@@ -89,12 +95,10 @@ class Replicas:
         """The job's attempt is over: its engines stay for the next job, or go."""
         if not isinstance(job.work, BatchWork):
             return
-        peaks = dict(job.runner.peak_bytes)
+        held = dict(job.runner.held)
         keep_s = job.work.job.keep_alive
         for engine in self._core.fleet.of_job(job.key):
-            peak = peaks.get(engine.actor, 0)
-            if peak:
-                self._save_peak(engine, peak)
+            self._learn(engine, held.get(engine.actor, Held()))
             if keep_s > 0 and engine.pid != 0 and state is State.SUCCEEDED:
                 self._core.fleet.idle_from_now(engine, keep_s)
                 self._save_engine(engine)
@@ -123,6 +127,8 @@ class Replicas:
     ) -> None:
         if engine.job != job.key:
             return
+        if isinstance(outcome, Lack):
+            outcome = learn(self._core, job, engine, outcome.fault, outcome.gpus)
         if isinstance(outcome, Fault):
             where = f"on {engine.gpu.name} ({engine.gpu.model}, {engine.gpu.uuid})"
             outcome = replace(outcome, facts=(where, *outcome.facts))
@@ -181,11 +187,15 @@ class Replicas:
         at = now()
         self._core.write(lambda: self._core.store.close_usage(job.key, at, gpu=gpu))
 
-    def _save_peak(self, engine: Engine, peak_bytes: int) -> None:
-        model = engine.gpu.model
-        self._core.write(
-            lambda: self._core.store.save_peak(engine.key, model, peak_bytes)
-        )
+    def _learn(self, engine: Engine, held: Held) -> None:
+        """Keep what was seen of its memory for the next plan."""
+        store, profile = self._core.store, held.profile
+        if held.bytes and held.shape is not None:
+            peak = Peak(held.shape, held.bytes, engine.gpu.model)
+            seen = Seen(peak, settled=held.settled)
+            self._core.write(lambda: store.save_seen(engine.key, seen))
+        if profile is not None:
+            self._core.write(lambda: store.save_profile(engine.key, profile))
 
     def _save_engine(self, engine: Engine) -> None:
         data = engine.to_json()

@@ -16,7 +16,7 @@ from orchestrator.controller.command_work import CommandWork
 from orchestrator.controller.snapshots import Snapshots
 from orchestrator.errors import Code, OrchError
 from orchestrator.runtime.commands.spec import Snapshot
-from orchestrator.spec.array import task_count, task_env, task_spec
+from orchestrator.spec.array import task_count, task_env, task_output, task_spec
 from orchestrator.spec.job import BatchJob, Job, validate_job
 
 Work: TypeAlias = BatchWork | CommandWork
@@ -57,7 +57,7 @@ class Request:
         """
         try:
             source = body["source"]
-            _check_text(body["spec"], source, body.get("env"), body.get("secrets"))
+            check_text(body["spec"], source, body.get("env"), body.get("secrets"))
             return cls(
                 job=validate_job(body["spec"]),
                 folder=Path(source["folder"]),
@@ -84,8 +84,9 @@ class Request:
 
     def output(self, task: int = -1) -> str:
         """The output folder; `{id}` is filled in when the job has one."""
-        job = self.job if task < 0 else task_spec(self.job, task)
-        return job.output.path.replace("{name}", job.name)
+        job = self.job
+        path = job.output.path if task < 0 else task_output(job, task)
+        return path.replace("{name}", job.name)
 
     def work(self, snapshots: Snapshots, task: int = -1) -> Work:
         """The job, or one task of it, as work.
@@ -130,8 +131,12 @@ def _number_or_none(value: Any) -> float | None:  # noqa: ANN401
     return value
 
 
-def _check_text(*parts: Any) -> None:  # noqa: ANN401
-    """JSON can hold half characters, which no file name and no answer can."""
+def check_text(*parts: Any) -> None:  # noqa: ANN401
+    """JSON can hold half characters, which no file name and no answer can.
+
+    Raises:
+        OrchError: E203, these do.
+    """
     try:
         json.dumps(parts, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:

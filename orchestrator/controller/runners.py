@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -11,6 +11,7 @@ from orchestrator.controller.active import ActiveJob
 from orchestrator.controller.batch_work import BatchWork
 from orchestrator.controller.core import Core, now
 from orchestrator.controller.fleet import Engine
+from orchestrator.controller.lacking import learn
 from orchestrator.controller.loop import bug
 from orchestrator.errors import Code, Fault, OrchError
 from orchestrator.lifecycle.key import JobKey
@@ -19,6 +20,7 @@ from orchestrator.lifecycle.states import State
 from orchestrator.runtime.cluster import RunnerHandle
 from orchestrator.runtime.progress import RunnerView
 from orchestrator.runtime.runner_job import RunnerJob
+from orchestrator.scheduling.snapshot import Gpu
 
 WATCH_S = 10.0
 STANDBY_TIMEOUT_S = 30.0
@@ -198,17 +200,33 @@ class Runners:
         engine = next((e for e in engines if e.actor == actor), None)
         if engine is None:
             return
-        engine.pid = 0
+        pid, engine.pid = engine.pid, 0
         job.details[engine.replica] = fault.message
         job.notices.append(
             f"replica {engine.replica} on {engine.gpu.name} was lost "
             f"({fault.message}); its rows run elsewhere"
         )
         node, replica = engine.gpu.node_id, engine.replica
+        if fault.code is Code.OUT_OF_GPU_MEMORY:
+            self._out_of_memory(job, engine, fault, pid)
+            return
         self._core.loop.effect(
             lambda: self._core.cluster.node_answers(node),
             lambda alive: self._perform(job, _loss(replica, fault, alive=alive)),
             lambda _error: self._perform(job, _loss(replica, fault, alive=True)),
+        )
+
+    def _out_of_memory(
+        self, job: ActiveJob, engine: Engine, fault: Fault, pid: int
+    ) -> None:
+        """No smaller batch has helped: more is set aside for the next attempt."""
+
+        def seen(gpus: Sequence[Gpu]) -> None:
+            told = learn(self._core, job, engine, fault, gpus, pid)
+            self._perform(job, ReplicaLost(engine.replica, told))
+
+        self._core.loop.effect(
+            self._core.cluster.gpus, seen, lambda _error: seen(self._core.gpus)
         )
 
     def _lost(self, job: ActiveJob, name: str, fault: Fault) -> None:

@@ -58,8 +58,10 @@ class Seats:
             # What stands behind another job needs no more than its position.
             behind = all(why.tier is Tier.ORDER for why in waits)
             job = self._core.jobs.get(key) if behind else self._job(key)
-            if job is not None:
-                job.waits = () if behind else waits
+            shown = () if behind else waits
+            if job is not None and job.waits != shown:
+                job.waits = shown
+                self._core.changed(job)
 
     def has_room(self, demand: CpuDemand) -> bool:
         """Whether a command could start now, if none waited before it."""

@@ -44,7 +44,8 @@ class Service:
         self._core = core
         self._publish = publish
         self._published = 0.0
-        self._perform = Performer(core, self._look)
+        self._perform = Performer(core, self._look_soon)
+        self._will_look = False
         self._placer = Placer(core, self._perform, self._perform.give_up)
         self._admission = Admission(core, self._perform, self._snapshot)
         self._wishes = Wishes(core, self._perform)
@@ -174,7 +175,14 @@ class Service:
             if engine.idle_until is not None
         }
 
+    def _look_soon(self) -> None:
+        """Once for all that ends in one decision: much may, and a look is dear."""
+        if not self._will_look:
+            self._will_look = True
+            self._core.loop.post(self._look)
+
     def _look(self) -> None:
+        self._will_look = False
         self._perform.seats.look()
         self._placer.look()
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.engines.base import Column, Columns
+from orchestrator.engines.base import Column, Columns, Held
 from orchestrator.engines.messages import BadRow, Output
 from orchestrator.errors import Code, OrchError
 
@@ -60,13 +60,13 @@ class Assembly:
         """Note a row that has no result."""
         self._bad.append(bad)
 
-    def output(self, peak_bytes: int) -> Output:
+    def output(self, held: Held) -> Output:
         """All that was collected, rows in order, failed ones left out."""
         columns = self._columns
         if not self._filled.all():
             keep = np.flatnonzero(self._filled)
             columns = {name: _take(values, keep) for name, values in columns.items()}
-        return Output(self._number, columns, self._bad, self.splits, peak_bytes)
+        return Output(self._number, columns, self._bad, self.splits, held)
 
 
 def _empty_like(values: Column, rows: int) -> Column:

@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from orchestrator.data.rows import RowFailure, Rows
+from orchestrator.errors import OrchError
+from orchestrator.estimate.known import Profile
+from orchestrator.estimate.model import Shape
 from orchestrator.scheduling.snapshot import DeviceKind
 from orchestrator.spec.job import Model, Params
 
@@ -35,6 +38,8 @@ class EngineSpec:
         folder: The job file's folder; local model paths start there.
         seed: Seeds what is random.
         env: The job's environment, for the user's module.
+        budget: Tokens, or rows of a module, that a batch may hold within
+            `memory_bytes`; 0: nobody has reckoned it.
     """
 
     name: str
@@ -49,6 +54,7 @@ class EngineSpec:
     folder: str
     seed: int = 0
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    budget: int = 0
 
 
 class Batch(Protocol):
@@ -109,6 +115,23 @@ class Loaded:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The most memory that an engine has held on its GPU, and what ran meanwhile.
+
+    Attributes:
+        bytes: CUDA's context included; 0 on a CPU device, where it is not measured.
+        shape: The largest batch that ran; `None`: none yet.
+        settled: Larger ones were tried and were no faster.
+        profile: What small batches of a user's own module took, once known.
+    """
+
+    bytes: int = 0
+    shape: Shape | None = None
+    settled: bool = False
+    profile: Profile | None = None
+
+
 class Executor(Protocol):
     """Owns the model on its GPU. Lives in the engine's process."""
 
@@ -132,10 +155,14 @@ class Executor(Protocol):
         """Whether this error means that the GPU had no memory left."""
         ...
 
+    def too_large(self, error: BaseException) -> OrchError:
+        """E104 for that error: what was reserved, held and asked for."""
+        ...
+
     def trim(self) -> None:
         """Give unused cached memory back."""
         ...
 
-    def peak_bytes(self) -> int:
+    def held(self) -> Held:
         """The most memory it has held on its GPU so far."""
         ...

@@ -21,6 +21,7 @@ class Growth:
         limit_seconds: float = 1.5,
         *,
         base_bytes: int = 0,
+        promised: int = 0,
     ) -> None:
         """Start below what could fail.
 
@@ -30,13 +31,18 @@ class Growth:
             limit_bytes: The reservation.
             limit_seconds: Time that trying may take.
             base_bytes: Of the memory in use, what does not grow with the size.
+            promised: Up to this size the reservation was reckoned: it is tried
+                whatever the sizes before it took.
         """
         self.size = min(start, cap)
         """What to try next; once done, the best."""
         self.done = False
+        self.settled = False
+        """A larger size than the best was tried, and was not faster."""
         self._cap = cap
         self._limit_bytes = limit_bytes
         self._base_bytes = base_bytes
+        self._promised = promised
         self._seconds_left = limit_seconds
         self._best = 0
         self._rate = 0.0
@@ -48,11 +54,13 @@ class Growth:
         if rate > self._rate * _GAIN:
             self._best, self._rate = self.size, rate
         next_bytes = peak_bytes + max(0, peak_bytes - self._base_bytes)
-        fits = 2 * self.size <= self._cap and next_bytes <= self._limit_bytes
+        has_room = next_bytes <= self._limit_bytes or 2 * self.size <= self._promised
+        fits = 2 * self.size <= self._cap and has_room
         in_time = 4 * seconds <= self._seconds_left
         if fits and in_time and rate >= self._rate * _DROP:
             self.size *= 2
         else:
+            self.settled = self._best < self.size
             self._end()
 
     def overflow(self) -> bool:

@@ -116,6 +116,9 @@ class EngineLink:
         try:
             while True:
                 message: FromEngine = self._conn.recv()
+                if isinstance(message, Fault):
+                    # Its last word: the process ends by itself.
+                    return OrchError((message,))
                 assert isinstance(message, Output)
                 self._waiting.pop(message.number).set_result(message)
         except (EOFError, OSError):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from orchestrator.engines.base import Batch, Columns, EngineSpec, Loaded
+from orchestrator.engines.base import Batch, Columns, EngineSpec, Held, Loaded
 from orchestrator.errors import Code, Fault
 
 
@@ -48,7 +48,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row on which the model raised, or that alone needs too much memory."""
+    """A row on which the model raised."""
 
     position: int
     code: Code
@@ -64,14 +64,14 @@ class Output:
         columns: One value for each row that went well.
         bad: Rows that did not; they have no place in the columns.
         splits: Batches that were halved for want of memory.
-        peak_bytes: The most memory the engine has held so far.
+        held: The most memory the engine has held so far.
     """
 
     number: int
     columns: Columns
     bad: Sequence[BadRow] = ()
     splits: int = 0
-    peak_bytes: int = 0
+    held: Held = field(default_factory=Held)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ class _Pipeline:
         self._executor = executor
         self._launched: queue.Queue[tuple[Assembly, Batch, Finish] | None]
         self._launched = queue.Queue(maxsize=AHEAD)
-        self._finished: queue.SimpleQueue[Output | None] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[Output | Fault | None] = queue.SimpleQueue()
 
     def run(self, inbox: queue.SimpleQueue[ToEngine]) -> None:
         """Serve chunks until told to stop."""
@@ -138,7 +138,7 @@ class _Pipeline:
     def _launch_chunk(self, chunk: Run) -> None:
         assembly = Assembly(chunk.number, chunk.rows, len(chunk.batches))
         if not chunk.batches:
-            self._finished.put(assembly.output(self._executor.peak_bytes()))
+            self._finished.put(assembly.output(self._executor.held()))
         for batch in chunk.batches:
             self._launched.put((assembly, batch, self._launch(batch)))
 
@@ -149,16 +149,34 @@ class _Pipeline:
             return _raiser(error)
 
     def _collect(self) -> None:
-        while (item := self._launched.get()) is not None:
-            self._finish(*item)
+        try:
+            while (item := self._launched.get()) is not None:
+                self._finish(*item)
+        except Exception as error:
+            fault = self._lack(error)
+            if fault is None:
+                raise
+            traceback.print_exc()
+            self._finished.put(fault)
         self._finished.put(None)
 
     def _send(self) -> None:
         while (output := self._finished.get()) is not None:
+            if isinstance(output, Fault):
+                self._conn.send(output)
+                os._exit(1)
             try:
                 self._conn.send(output)
             except (pickle.PicklingError, TypeError, AttributeError) as error:
                 self._conn.send(without_columns(output, error))
+
+    def _lack(self, error: Exception) -> Fault | None:
+        """E104 if that is what it is: no smaller batch would help then."""
+        if isinstance(error, OrchError):
+            return error.fault
+        if not self._executor.is_out_of_memory(error):
+            return None
+        return self._executor.too_large(error).fault
 
     def _finish(self, assembly: Assembly, batch: Batch, finish: Finish) -> None:
         try:
@@ -170,7 +188,7 @@ class _Pipeline:
             rescue(self._executor, batch, error, assembly)
         assembly.batch_done()
         if assembly.complete:
-            self._finished.put(assembly.output(self._executor.peak_bytes()))
+            self._finished.put(assembly.output(self._executor.held()))
 
 
 Finish = Callable[[], Columns]

@@ -18,6 +18,10 @@ def rescue(
 
     Halving is bounded by the batch's size: a batch of n rows costs at most
     2 n further runs, and log2(n) for a single bad row's neighbours.
+
+    Raises:
+        OrchError: E104, a single row needs more memory than was reserved: the job
+            needs more, the row may be good.
     """
     out_of_memory = executor.is_out_of_memory(error)
     if out_of_memory:
@@ -26,7 +30,9 @@ def rescue(
         traceback.clear_frames(error.__traceback__)
         executor.trim()
     if len(batch.rows) == 1:
-        assembly.fail(_bad_row(batch, error, out_of_memory=out_of_memory))
+        if out_of_memory:
+            raise executor.too_large(error) from error
+        assembly.fail(_bad_row(batch, error))
         return
     for half in batch.halves():
         try:
@@ -37,11 +43,8 @@ def rescue(
             rescue(executor, half, failure, assembly)
 
 
-def _bad_row(batch: Batch, error: Exception, *, out_of_memory: bool) -> BadRow:
+def _bad_row(batch: Batch, error: Exception) -> BadRow:
     position = int(batch.rows[0])
-    if out_of_memory:
-        message = "this row alone needs more GPU memory than the job has reserved"
-        return BadRow(position, Code.OUT_OF_GPU_MEMORY, message)
     if isinstance(error, OrchError):
         return BadRow(position, error.fault.code, error.fault.message)
     last = traceback.extract_tb(error.__traceback__)[-1:]

@@ -38,13 +38,13 @@ class Limits:
     Attributes:
         memory_bytes: What the smallest GPU can give; `None`: there is no GPU.
         gpu_memory: What the user sets aside in all; `None`: nothing.
-        wanted: The largest batch of earlier runs, in tokens or rows, where larger
-            ones were tried and were no faster; 0: not known.
+        wanted_rows: Of a user's own module, beyond which it gets no faster; 0: not
+            known.
     """
 
     memory_bytes: int | None = None
     gpu_memory: int | None = None
-    wanted: int = 0
+    wanted_rows: int = 0
 
 
 def reckon_embeddings(
@@ -76,7 +76,8 @@ def reckon_embeddings(
     """
     arch = read_architecture(config, model)
     longest = min(max_length or arch.longest, arch.longest)
-    aim = max(limits.wanted or platform(kind).aim_tokens, longest)
+    # Always: what was fastest once may have been a small batch by chance.
+    aim = max(platform(kind).aim_tokens, longest)
     packed = kind == "cuda" and not arch.style.scores
     least = max(longest, _LEAST_TOKENS) if kind == "cuda" else longest
     sizes = [*_halved(aim, least), longest]
@@ -90,7 +91,7 @@ def reckon_rows(limits: Limits, estimated: Callable[[Shape], Estimate]) -> Recko
     Raises:
         OrchError: E203, `gpu_memory` cannot hold the smallest.
     """
-    aim = limits.wanted or MOST_ROWS
+    aim = limits.wanted_rows or MOST_ROWS
     shapes = [Shape(batch=rows) for rows in (*_halved(aim, _LEAST_ROWS), 1)]
     return _first_that_fits(shapes, limits, estimated)
 
@@ -114,13 +115,12 @@ def _first_that_fits(
     """Where none does, the smallest: the diagnosis tells what is missing."""
     given = limits.gpu_memory
     limit = limits.memory_bytes if given is None else given
+    last = shapes[-1]
     for shape in shapes:
         estimate = estimated(shape)
-        if limit is None or estimate.total_bytes <= limit:
-            break
-    else:
-        if given is not None:
-            raise gpu_memory_too_small(given, estimate.total_bytes)
-    if given is not None:
-        estimate = estimate.with_total(given)
-    return Reckoned(estimate, shape)
+        fits = limit is None or estimate.total_bytes <= limit
+        if fits and given is not None:
+            return Reckoned(estimate.with_total(given), shape)
+        if fits or (shape is last and given is None):
+            return Reckoned(estimate, shape)
+    raise gpu_memory_too_small(given or 0, estimated(last).total_bytes)

@@ -102,6 +102,10 @@ def _replica_failed(life: Life, event: ReplicaFailed) -> list[Instruction]:
 def _replica_lost(life: Life, event: ReplicaLost) -> list[Instruction]:
     if life.state is State.STOPPING:
         return [_drop(life, event.replica, event.fault)]
+    if event.fault.code is Code.OUT_OF_GPU_MEMORY:
+        # The other replicas have no more than it had: none of them can do these rows.
+        drop = _drop(life, event.replica, event.fault)
+        return [drop, *life.end(failed((event.fault,)), force=False)]
     if life.again(event.replica) and not event.gone:
         life.replicas[event.replica] = ReplicaState.LOADING
         return [StartReplica(event.replica, event.fault.message)]

@@ -73,7 +73,7 @@ def failed(faults: tuple[Fault, ...], cause: str = "") -> Ending:
 
 def skipped(event: DependencyFailed) -> Ending:
     """It never runs."""
-    cause = f"job {event.job} is {event.state}, which this one was not to come after"
+    cause = f"job {event.job} ended as {event.state}, not as 'after' asks"
     return Ending(State.SKIPPED, Cause.DEPENDENCY, cause)
 
 
@@ -86,7 +86,7 @@ def command_ended(event: CommandEnded) -> Ending:
         if event.exit_code is None
         else f"the command returned {event.exit_code}"
     )
-    fault = Fault(Code.EXITED_NON_ZERO, message, fix="see its log")
+    fault = Fault(Code.EXITED_NON_ZERO, message)
     why = Cause.EXIT_NONZERO
     return Ending(State.FAILED, why, message, (fault,), event.exit_code)
 

@@ -24,6 +24,8 @@ from orchestrator.spec.header import Retry
 
 MAX_RESTARTS = 3
 """How often a replica, the runner or the search for a place may start again."""
+MAX_RAISES = 3
+"""How often a job whose GPU memory ran out is placed again, with more of it."""
 
 Kind: TypeAlias = Literal["batch", "command"]
 
@@ -60,6 +62,8 @@ class Life:
     """Why it ended; while it lives, why its last attempt did."""
     ending: Ending | None = None
     """What an attempt that is stopping becomes when it has come to rest."""
+    raises: int = 0
+    """Attempts because GPU memory had run out; they are not among the `tries`."""
     cancelled: bool = False
     """Somebody wants no further attempt."""
     forced: bool = False
@@ -103,7 +107,11 @@ class Life:
         if ending.why is None or delay_s is None:
             return self._finish(ending)
         drops = self.drops(ending.cause)
-        self._begin(self.tries + 1)
+        if ending.why is Cause.CUDA_OOM:
+            self.raises += 1
+            self._begin(self.tries)
+        else:
+            self._begin(self.tries + 1)
         self.waits_for_retry = True
         later = RetryLater(
             attempt=self.attempt,
@@ -118,6 +126,9 @@ class Life:
     def _delay_s(self, ending: Ending) -> float | None:
         if ending.why is None or self.cancelled:
             return None
+        if ending.why is Cause.CUDA_OOM and self.rules.kind == "batch":
+            # With more memory, or elsewhere: it is not the same again.
+            return 0.0 if self.raises < MAX_RAISES else None
         return next_attempt(self.rules.retry, ending.why, ending.exit_code, self.tries)
 
     def _finish(self, ending: Ending) -> list[Instruction]:
@@ -131,6 +142,7 @@ class Life:
     def begin_again(self, cause: str) -> list[Instruction]:
         """A job that is over gets a new attempt, with all its retries before it."""
         self._begin(1)
+        self.raises = 0
         return [FindPlace(cause)]
 
     def _begin(self, tries: int) -> None:
@@ -162,6 +174,7 @@ class Life:
             "faults": [fault.to_json() for fault in self.faults],
             "why": self.why and str(self.why),
             "ending": self.ending and self.ending.to_json(),
+            "raises": self.raises,
             "cancelled": self.cancelled,
             "forced": self.forced,
         }
@@ -199,6 +212,7 @@ class Life:
             faults=tuple(map(Fault.from_json, data["faults"])),
             why=Cause(data["why"]) if data["why"] else None,
             ending=Ending.from_json(ending) if ending else None,
+            raises=data.get("raises", 0),
             cancelled=data["cancelled"],
             forced=data["forced"],
         )

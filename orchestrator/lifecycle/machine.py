@@ -29,7 +29,7 @@ from orchestrator.lifecycle.events import (
     TimedOut,
 )
 from orchestrator.lifecycle.instructions import ArmGrace, FindPlace, Instruction
-from orchestrator.lifecycle.life import MAX_RESTARTS, Kind, Life, Rules
+from orchestrator.lifecycle.life import MAX_RAISES, MAX_RESTARTS, Kind, Life, Rules
 from orchestrator.lifecycle.states import State
 
 __all__ = ["MAX_RESTARTS", "JobMachine", "Kind", "Rules", "Step"]
@@ -105,7 +105,7 @@ class JobMachine(Life):
                 # The queue asks again when a GPU reports something new.
                 return []
             case GaveUp():
-                return self.end(failed((event.fault,)), force=True)
+                return self._gave_up(event)
             case DependencyFailed():
                 return self.over(skipped(event))
             case TimedOut():
@@ -129,6 +129,11 @@ class JobMachine(Life):
         if self.rules.kind == "batch":
             return batch.planned(self, event)
         return command.planned(self)
+
+    def _gave_up(self, event: GaveUp) -> list[Instruction]:
+        # There is no place for it, with however much memory.
+        self.raises = MAX_RAISES
+        return self.end(failed((event.fault,)), force=True)
 
     def _timed_out(self, event: TimedOut) -> list[Instruction]:
         # Only work that is under way has something to save.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from orchestrator.errors import Fault
+from orchestrator.lifecycle.causes import Cause
 from orchestrator.lifecycle.ending import command_ended, timed_out
 from orchestrator.lifecycle.events import (
     BatchEvent,
@@ -180,12 +181,17 @@ def _deed(instruction: Instruction) -> str:  # noqa: C901 - a table
         case ArmGrace():
             return f"give it {format_duration(instruction.seconds)} to stop"
         case RetryLater():
-            wait = format_duration(instruction.delay_s)
-            return f"begin attempt {instruction.attempt} in {wait}"
+            return _retry(instruction)
         case Finish():
             return f"end it as {instruction.state}"
         case _:
             assert_never(instruction)
+
+
+def _retry(later: RetryLater) -> str:
+    if later.why is Cause.CUDA_OOM:
+        return f"begin attempt {later.attempt} with more GPU memory, or elsewhere"
+    return f"begin attempt {later.attempt} in {format_duration(later.delay_s)}"
 
 
 def _replicas(replicas: Sequence[int]) -> str:

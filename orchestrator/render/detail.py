@@ -55,7 +55,8 @@ def _what(job: JobView) -> Items:
 def _times(job: JobView, now: datetime) -> str:
     end = job.finished_at or now
     if job.started_at is None:
-        return f"waiting for {format_duration((end - job.created_at).total_seconds())}"
+        waits = "waited" if job.state.final else "waiting for"
+        return f"{waits} {format_duration((end - job.created_at).total_seconds())}"
     waited = (job.started_at - job.created_at).total_seconds()
     ran = (end - job.started_at).total_seconds()
     text = f"waited {format_duration(waited)}, ran {format_duration(ran)}"

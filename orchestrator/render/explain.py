@@ -18,13 +18,16 @@ from orchestrator.render.words import clock, counted
 
 Items = list[tuple[str, str]]
 
+_DECISIVE = ("cancel_requested", "dependency_failed")
+"""Events that end a job without a fault."""
+
 
 def explain_lines(job: JobView, story: Sequence[StoryEvent]) -> list[str]:
     """The job, why it is where it is, then its story, and what may be tried."""
     items: Items = [
         ("JOB", f"{job.key} '{job.name}' ({job.kind})"),
         ("STATE", _state(job)),
-        *_cause(job),
+        *_cause(job, story),
         *waiting_lines(job),
         *_attempts(job),
         *_where(job),
@@ -36,16 +39,18 @@ def explain_lines(job: JobView, story: Sequence[StoryEvent]) -> list[str]:
 
 
 def _state(job: JobView) -> str:
-    attempts = len(job.attempts) + 1
-    tried = f" after {counted(attempts, 'attempt')}" if job.state.final else ""
+    ran = job.state.final and job.state is not State.SKIPPED
+    tried = f" after {counted(job.attempt, 'attempt')}" if ran else ""
     place = "" if job.position is None else f", position {job.position} in the queue"
     return f"{job.state}{tried}{place}"
 
 
-def _cause(job: JobView) -> Items:
+def _cause(job: JobView, story: Sequence[StoryEvent]) -> Items:
     lines = [line for fault in job.faults for line in _fault(job, fault_lines(fault))]
     if not lines and job.cause and job.state is not State.SUCCEEDED:
-        lines = [job.cause.replace("_", " ")]
+        cause = job.cause.replace("_", " ")
+        told = [event.text for event in story if event.event in _DECISIVE]
+        lines = [": ".join((cause, *told[-1:]))]
     return [("" if n else "CAUSE", line) for n, line in enumerate(lines)]
 
 
@@ -98,9 +103,13 @@ def _story(story: Sequence[StoryEvent]) -> Items:
 def _hints(job: JobView) -> Items:
     hints = [fault.fix for fault in job.faults if fault.fix]
     key = job.key
+    if job.tasks is not None:
+        hints.append(f"orch status {key}   its tasks; orch explain {key}.0 one of them")
+    if job.state.final and job.command is not None and job.tasks is None:
+        hints.append(f"orch logs {key} --tail 20   what it wrote last")
     if job.state is State.PENDING:
         hints.append(f"orch cancel {key}   take it out of the queue")
-    elif not job.state.final:
+    elif not job.state.final and job.tasks is None:
         hints.append(f"orch logs -f {key}   see what it does")
     elif job.state is not State.SUCCEEDED:
         hints.append(f"orch retry {key}   once more; what is finished is kept")

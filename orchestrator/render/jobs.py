@@ -7,7 +7,7 @@ from datetime import datetime
 
 from orchestrator.client.views import JobView
 from orchestrator.lifecycle.states import State
-from orchestrator.render.progress import NONE, command_text, job_progress, rate_text
+from orchestrator.render.progress import NONE, job_progress, place_text, rate_text
 from orchestrator.render.table import table
 from orchestrator.render.waiting import waits_for
 from orchestrator.render.words import shortened
@@ -71,7 +71,7 @@ def reason(job: JobView) -> str:
 
 def _working(job: JobView) -> str:
     if job.command is not None:
-        return command_text(job.command)
+        return place_text(job.command)
     return "" if job.tasks is not None else rate_text(job.progress)
 
 

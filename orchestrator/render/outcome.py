@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.client.views import JobView
 from orchestrator.lifecycle.states import State
-from orchestrator.render.progress import command_text, tasks_text
+from orchestrator.render.progress import ended_text, tasks_text
 from orchestrator.units import format_count, format_duration
 
 _STYLES = {State.SUCCEEDED: "green", State.FAILED: "bold red", State.LOST: "bold red"}
@@ -31,8 +31,10 @@ def came_of(job: JobView) -> str:
     if job.tasks is not None:
         return tasks_text(job.tasks)
     if job.command is not None:
-        return "" if job.state is State.SUCCEEDED else command_text(job.command)
-    return rows_text(job)
+        return "" if job.state is State.SUCCEEDED else ended_text(job.command)
+    # Of one that never began no row is known.
+    unknown = job.progress.rows_total is None and not job.progress.rows_done
+    return "" if unknown else rows_text(job)
 
 
 def rows_text(job: JobView) -> str:
@@ -69,13 +71,13 @@ def _rows_next(job: JobView) -> list[tuple[str, str]]:
 def _again(job: JobView) -> list[tuple[str, str]]:
     if job.state is State.SUCCEEDED:
         return []
-    commands = [(f"orch explain {job.key}", "what happened, and why")]
     if job.tasks is not None:
-        commands.append(
-            (f"orch retry {job.key} --failed-only", "its failed tasks again")
-        )
-    else:
-        commands.append((f"orch retry {job.key}", _retried(job)))
+        return [
+            (f"orch status {job.key} -s failed", "which tasks failed, and why"),
+            (f"orch retry {job.key}", "those that did not succeed again"),
+        ]
+    commands = [(f"orch explain {job.key}", "what happened, and why")]
+    commands.append((f"orch retry {job.key}", _retried(job)))
     return commands
 
 

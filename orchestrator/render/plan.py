@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from textwrap import wrap
 
+from orchestrator.render.parts import parts_note, whole_note
 from orchestrator.scheduling.diagnosis import demand_line, refusal_lines, ways_out
+from orchestrator.scheduling.layout import Layout
 from orchestrator.scheduling.plan import Demand, Diagnosis, Placement, Plan
-from orchestrator.scheduling.snapshot import noun
+from orchestrator.scheduling.snapshot import DeviceKind, noun
 from orchestrator.units import GIB
 
 WIDTH = 100
@@ -30,16 +32,19 @@ def plan_table(plan: Plan, model: str) -> list[str]:
         plan: What the scheduler decided.
         model: The model's name.
     """
+    if not plan.placements:
+        nodes = ", ".join(host.node for host in plan.hosts)
+        return [*_heading(plan), f"  on {nodes}"]
     memory = _memory(plan.placements)
     rows = [
-        _cells(placement, plan.demand, shown)
+        (_number(placement, plan), *_cells(placement, plan.demand, shown))
         for placement, shown in zip(plan.placements, memory, strict=True)
     ]
     if not any(row[-1] for row in rows):
         table = _aligned(_TITLES[:-1], [row[:-1] for row in rows])
     else:
         table = _aligned(_TITLES, rows)
-    return [*_heading(plan), *table, *_notes(plan, model)]
+    return [*_heading(plan), *table, *_notes(plan, model), *_beaten(plan)]
 
 
 def diagnosis_lines(diagnosis: Diagnosis) -> list[str]:
@@ -56,9 +61,22 @@ def diagnosis_lines(diagnosis: Diagnosis) -> list[str]:
 
 def shape(plan: Plan) -> str:
     """The plan in short, as in `2 replicas x 1 GPU`, with a proper times sign."""
-    count = len(plan.placements)
-    word = "replica" if count == 1 else "replicas"
-    return f"{count} {word} {_TIMES} 1 {noun(plan.placements[0].gpu.kind, 1)}"
+    if not plan.placements:
+        return f"{_replicas(len(plan.hosts))} without a GPU"
+    count = len({placement.replica for placement in plan.placements})
+    shards = max(placement.shard for placement in plan.placements) + 1
+    gpus = noun(plan.placements[0].gpu.kind, shards)
+    return f"{_replicas(count)} {_TIMES} {shards} {gpus}"
+
+
+def _replicas(count: int) -> str:
+    return f"{count} {'replica' if count == 1 else 'replicas'}"
+
+
+def _number(placement: Placement, plan: Plan) -> str:
+    """`0`, or `0.1` for the second GPU of a replica that has several."""
+    alone = all(other.shard == 0 for other in plan.placements)
+    return f"{placement.replica}" if alone else f"{placement.replica}.{placement.shard}"
 
 
 def _heading(plan: Plan) -> list[str]:
@@ -75,7 +93,6 @@ def _cells(placement: Placement, demand: Demand, memory: str) -> tuple[str, ...]
     gpu = placement.gpu
     reserve = _tenths(placement.reserve_bytes)
     return (
-        str(placement.replica),
         gpu.node,
         f"{gpu.index} {_short_model(gpu.model)}".rstrip(),
         memory,
@@ -104,7 +121,8 @@ def _free(placement: Placement) -> int:
 
 def _parts(placement: Placement, demand: Demand) -> tuple[str, str, str]:
     """Weights, activations and context; rounded so that they add up to the reserve."""
-    weights, context = demand.weights_bytes, demand.context_bytes
+    part, context = placement.weights_bytes, demand.context_bytes
+    weights = demand.weights_bytes if part is None else part
     activations = placement.reserve_bytes - weights - context
     parts = (weights, activations, context)
     rounded = _round_to_sum(parts, _tenths(placement.reserve_bytes))
@@ -146,6 +164,8 @@ def _short_model(model: str) -> str:
 
 def _note(placement: Placement) -> str:
     notes = ["warm"] if placement.warm else []
+    if placement.layers is not None:
+        notes.append(f"layers {placement.layers[0]}-{placement.layers[1] - 1}")
     if placement.evict:
         notes.append(f"evicts {len(placement.evict)}")
     return ", ".join(notes)
@@ -166,6 +186,7 @@ def _aligned(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
 def _notes(plan: Plan, model: str) -> list[str]:
     demand, placements = plan.demand, plan.placements
     notes = [f"RESERVE = weights + activations + context, {_source(demand, model)}."]
+    notes += filter(None, (parts_note(demand), whole_note(demand, _kind(placements))))
     if any(placement.reclaimed_bytes for placement in placements):
         notes.append("FREE counts what warm and evicted idle engines hold.")
     evicted = [name for placement in placements for name in placement.evict]
@@ -176,6 +197,30 @@ def _notes(plan: Plan, model: str) -> list[str]:
         for note in notes
         for line in wrap(note, width=WIDTH, initial_indent="  ", subsequent_indent="  ")
     ]
+
+
+def _beaten(plan: Plan) -> list[str]:
+    """The layouts that were not taken, and by what they were beaten."""
+    return [
+        line
+        for other in plan.alternatives
+        for line in wrap(
+            f"Not {other.mode}{_in_short(other.layout)}: {other.because}.",
+            width=WIDTH,
+            initial_indent="  ",
+            subsequent_indent="  ",
+        )
+    ]
+
+
+def _in_short(layout: Layout | None) -> str:
+    if layout is None:
+        return ""
+    return f" ({_replicas(layout.replicas)} {_TIMES} {layout.shards})"
+
+
+def _kind(placements: tuple[Placement, ...]) -> DeviceKind:
+    return placements[0].gpu.kind
 
 
 def _source(demand: Demand, model: str) -> str:

@@ -16,7 +16,7 @@ def job_progress(job: JobView) -> str:
     if job.tasks is not None:
         return tasks_text(job.tasks)
     if job.command is not None:
-        return command_text(job.command) or NONE
+        return ended_text(job.command) or NONE
     return progress_text(job.progress)
 
 
@@ -51,10 +51,15 @@ def tasks_text(tasks: TaskCounts) -> str:
     return ", ".join(parts)
 
 
-def command_text(command: CommandView) -> str:
-    """`exit 3`, `SIGKILL`, `pid 71`, or nothing."""
+def ended_text(command: CommandView) -> str:
+    """`exit 3`, `SIGKILL`, or nothing while it runs."""
     if command.signal:
         return command.signal
-    if command.exit_code is not None:
-        return f"exit {command.exit_code}"
-    return f"pid {command.pid}" if command.pid else ""
+    return "" if command.exit_code is None else f"exit {command.exit_code}"
+
+
+def place_text(command: CommandView) -> str:
+    """`pid 71 on local`, as far as it is known."""
+    process = f"pid {command.pid}" if command.pid else ""
+    where = f"on {command.node}" if command.node else ""
+    return " ".join(part for part in (process, where) if part)

@@ -13,7 +13,7 @@ from orchestrator.lifecycle.states import State
 from orchestrator.render.outcome import rows_text
 from orchestrator.render.paths import short_path
 from orchestrator.render.table import pairs
-from orchestrator.units import format_memory
+from orchestrator.units import MIB, format_count, format_memory
 
 
 def results_lines(job: JobView) -> list[str]:
@@ -41,8 +41,14 @@ def _file(job: JobView) -> str:
     if job.results is None:
         return "-   (not merged yet; rows so far: --partial)"
     path = Path(job.results)
-    size = format_memory(path.stat().st_size) if path.is_file() else "not on this node"
+    size = _size(path.stat().st_size) if path.is_file() else "not on this node"
     return f"{short_path(path)}   ({size})"
+
+
+def _size(size_bytes: int) -> str:
+    if size_bytes < MIB:
+        return f"{format_count(size_bytes)} bytes"
+    return format_memory(size_bytes)
 
 
 def _failed(path: Path) -> str:

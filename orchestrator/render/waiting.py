@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from orchestrator.client.known import instant
 from orchestrator.client.parts import Waiting
 from orchestrator.client.views import JobView
 from orchestrator.lifecycle.states import State
+from orchestrator.render.words import clock
+from orchestrator.units import format_memory
 
 _NUMBERS_SHOWN = 6
+_SAID_BY_TEXT = ("at",)
+"""Times, which the text has by the clock."""
 
 
 def waits_for(job: JobView) -> str:
@@ -15,7 +20,7 @@ def waits_for(job: JobView) -> str:
         return ""
     why = _first(job)
     place = "" if job.position is None else f"position {job.position}"
-    return ", ".join(part for part in (why, place) if part)
+    return why if not place or place in why else f"{why}, {place}"
 
 
 def waiting_lines(job: JobView) -> list[tuple[str, str]]:
@@ -23,7 +28,7 @@ def waiting_lines(job: JobView) -> list[tuple[str, str]]:
     width = max((len(item.tier) for item in job.waiting), default=0)
     lines = []
     for item in job.waiting:
-        lines.append(f"{item.tier:<{width}}  {item.text}".rstrip())
+        lines.append(f"{item.tier:<{width}}  {_text(item)}".rstrip())
         numbers = _numbers(item)
         if numbers:
             lines.append(f"{'':<{width}}  {numbers}")
@@ -32,18 +37,39 @@ def waiting_lines(job: JobView) -> list[tuple[str, str]]:
 
 def _first(job: JobView) -> str:
     if job.waiting:
-        return f"{job.waiting[0].tier.replace('_', ' ')}: {job.waiting[0].text}"
+        return f"{job.waiting[0].tier.replace('_', ' ')}: {_text(job.waiting[0])}"
     if job.diagnosis is not None:
         return job.diagnosis.summary
     return "waits for the jobs before it"
 
 
+def _text(item: Waiting) -> str:
+    """What is said of a tier; the time of an attempt by the user's own clock."""
+    at = item.data.get("at")
+    if item.tier != "not_before" or not isinstance(at, str):
+        return item.text
+    due = instant(at)
+    attempt = item.data.get("attempt", "the next")
+    return f"attempt {attempt} begins at {clock(due.astimezone())}" if due else ""
+
+
 def _numbers(item: Waiting) -> str:
     """The plain values of a tier's data that its text does not say already."""
+    told = _text(item)
     plain = (
-        (name, value)
+        (name.removesuffix("_bytes"), _value(name, value))
         for name, value in item.data.items()
         if isinstance(value, str | int | float) and not isinstance(value, bool)
     )
-    untold = [f"{name}={value}" for name, value in plain if str(value) not in item.text]
+    untold = [
+        f"{name}={value}"
+        for name, value in plain
+        if value not in told and name not in _SAID_BY_TEXT
+    ]
     return " ".join(untold[:_NUMBERS_SHOWN])
+
+
+def _value(name: str, value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return format_memory(int(value)) if name.endswith("_bytes") else f"{value:g}"

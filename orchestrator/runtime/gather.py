@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.data.reader import Reader
 from orchestrator.data.rows import Chunk
+from orchestrator.engines.base import Held
 from orchestrator.errors import Code, Fault, OrchError
 from orchestrator.runtime.ports import PartSink, ReplicaPort
 from orchestrator.runtime.progress import Progress
@@ -238,10 +239,10 @@ class Gather:
         if error is not None:
             self._fault = _fault_of(error)
             return
-        reused, ok, failed, peak = len(chunk.skip), 0, 0, 0
+        reused, ok, failed, held = len(chunk.skip), 0, 0, Held()
         if part is not None:
-            ok, failed, peak = part.ok, len(part.failures), part.peak_bytes
-        self._progress.part(ok + reused, failed, reused, replica, peak)
+            ok, failed, held = part.ok, len(part.failures), part.held
+        self._progress.part(ok + reused, failed, reused, replica, held)
 
 
 def _fault_of(error: BaseException, code: Code = Code.RUNNER_LOST) -> Fault:

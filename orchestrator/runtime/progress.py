@@ -7,7 +7,9 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
+from orchestrator.engines.base import Held
 from orchestrator.errors import Fault
 
 RATE_WINDOW_S = 10.0
@@ -29,7 +31,7 @@ class RunnerView:
         first_result_seconds: From the runner's start to its first finished rows.
         lost: Names of replicas that died under it, oldest first, with the cause.
         notices: What people should know, oldest first.
-        peak_bytes: The most memory each replica has held, by name.
+        held: The most memory each replica has held, by name.
         stopped: It came to rest because it was told to.
         faults: Why it failed; empty otherwise.
         results: Path of the merged results, once they are there.
@@ -46,7 +48,7 @@ class RunnerView:
     first_result_seconds: float | None = None
     lost: tuple[tuple[str, Fault], ...] = ()
     notices: tuple[str, ...] = ()
-    peak_bytes: tuple[tuple[str, int], ...] = ()
+    held: tuple[tuple[str, Held], ...] = ()
     stopped: bool = False
     faults: tuple[Fault, ...] = ()
     results: str | None = None
@@ -84,23 +86,23 @@ class Progress:
             self._changed.wait_for(lambda: self._view.version > version, timeout_s)
             return self._view
 
-    def part(self, ok: int, failed: int, reused: int, replica: str, peak: int) -> None:
+    def part(self, ok: int, failed: int, reused: int, replica: str, held: Held) -> None:
         """A chunk is on disk."""
         rows = ok + failed
         now = time.monotonic()
         with self._changed:
             view = self._view
             first = view.first_result_seconds
-            peaks = dict(view.peak_bytes)
+            known = dict(view.held)
             if replica:
-                peaks[replica] = max(peak, peaks.get(replica, 0))
+                known[replica] = _later(known.get(replica, held), held)
             self._set(
                 rows_done=view.rows_done + rows,
                 rows_failed=view.rows_failed + failed,
                 rows_reused=view.rows_reused + reused,
                 rows_per_second=self._rate(now, rows - reused),
                 first_result_seconds=now - self._started if first is None else first,
-                peak_bytes=tuple(sorted(peaks.items())),
+                held=tuple(sorted(known.items(), key=itemgetter(0))),
             )
 
     def resumed(self, done: int, failed: int) -> None:
@@ -137,3 +139,16 @@ class Progress:
             # The oldest entry marks the window's start; its rows lie before it.
             counted -= self._recent[0][1]
         return counted / max(1e-3, now - since)
+
+
+def _later(one: Held, other: Held) -> Held:
+    """Whichever was said later: chunks come back in any order.
+
+    All of it only grows, but for the peak when a module's best batch is found.
+    """
+
+    def age(held: Held) -> tuple[bool, int, int, bool]:
+        tokens = held.shape.tokens if held.shape else 0
+        return held.settled, held.bytes, tokens, held.profile is not None
+
+    return max(one, other, key=age)

@@ -19,7 +19,7 @@ import ray
 from orchestrator.data.decode import decode
 from orchestrator.data.parts import encode_part
 from orchestrator.data.rows import Chunk, RowFailure
-from orchestrator.engines.base import EngineSpec, Loaded, Prepared, Preparer
+from orchestrator.engines.base import EngineSpec, Held, Loaded, Prepared, Preparer
 from orchestrator.engines.link import EngineLink
 from orchestrator.engines.messages import Load, Output
 from orchestrator.engines.registry import preparer_for
@@ -28,6 +28,8 @@ from orchestrator.runtime.commands.log_writer import READ_BYTES, LogWriter, open
 
 LAST_WORDS_S = 2.0
 """How long what a dead engine has still written may take to its log."""
+GONE_S = 5.0
+"""How long an engine that could not load may take to end."""
 MAX_CHUNKS = 18
 """Chunks that may be in one replica at a time: the job file's limit, and two calls."""
 
@@ -41,14 +43,14 @@ class ChunkResult:
         ok: Rows in it.
         failures: Rows that have no result.
         splits: Batches that had to be halved for want of memory.
-        peak_bytes: The most memory the engine has held on its GPU.
+        held: The most memory the engine has held on its GPU.
     """
 
     table: bytes
     ok: int
     failures: Sequence[RowFailure]
     splits: int
-    peak_bytes: int
+    held: Held
 
 
 class Replica:
@@ -92,7 +94,13 @@ class Replica:
                 Code.GPU_LOST, f"the node's zygote does not answer: {error}"
             ) from error
         self._begin(self._link)
-        loaded = self._link.load(Load(spec, self._environment(spec), str(self._log)))
+        load = Load(spec, self._environment(spec), str(self._log))
+        try:
+            loaded = self._link.load(load)
+        except OrchError:
+            # Whoever looks at the GPU next must not see what it still held.
+            self._link.gone.wait(GONE_S)
+            raise
         self._spec = spec
         self._set_budget(loaded.budget)
         return loaded
@@ -171,7 +179,7 @@ class Replica:
             rows = rows.without({bad.position for bad in output.bad})
         table = encode_part(rows, output.columns)
         failures.sort(key=lambda failure: failure.row)
-        return ChunkResult(table, len(rows), failures, output.splits, output.peak_bytes)
+        return ChunkResult(table, len(rows), failures, output.splits, output.held)
 
     def _set_budget(self, budget: int) -> None:
         if self._spec is None:

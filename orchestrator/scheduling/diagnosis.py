@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from orchestrator.errors import Code, Fault
+from orchestrator.scheduling.decide import considered, impossible
+from orchestrator.scheduling.layout import Mode
 from orchestrator.scheduling.plan import Demand, Diagnosis, Reason, Refusal
 from orchestrator.scheduling.policy import DEFAULT, Policy
 from orchestrator.scheduling.snapshot import DeviceKind, noun
@@ -18,7 +20,12 @@ NEVER = frozenset(
 
 
 def diagnose(
-    demand: Demand, able: int, refusals: Sequence[Refusal], kind: DeviceKind
+    demand: Demand,
+    able: int,
+    refusals: Sequence[Refusal],
+    kind: DeviceKind,
+    *,
+    ever: bool | None = None,
 ) -> Diagnosis:
     """Say why fewer than `demand.minimum` GPUs can take a replica.
 
@@ -27,15 +34,21 @@ def diagnose(
         able: How many GPUs can take one now.
         refusals: The other GPUs.
         kind: What the cluster has.
+        ever: Whether waiting helps; `None`: as the refusals have it.
     """
     known = tuple(refusals)
-    ever = able + _later(known) >= demand.minimum
-    if able + len(known) == 0:
+    if ever is None:
+        ever = able + _later(known) >= demand.minimum
+    if demand.gang == 0:
+        summary = f"it needs {_of_node(demand)} on one node, and none has that"
+    elif able + len(known) == 0:
         summary = "the cluster has no GPU and no CPU device"
     else:
         need = _need(demand, kind)
         verdict = _now(able, known) if ever else _at_best(able, known)
-        summary = f"{need}, {verdict}{_histogram(known)}"
+        summary = "; ".join(
+            [f"{need}, {verdict}{_histogram(known)}", *_cut_neither(demand)]
+        )
     return Diagnosis(demand, known, ever, summary, able)
 
 
@@ -115,7 +128,26 @@ def _later(refusals: Sequence[Refusal]) -> int:
     return sum(refusal.reason not in NEVER for refusal in refusals)
 
 
+def _cut_neither(demand: Demand) -> list[str]:
+    """Why it helps not to cut the model, where that was a question."""
+    modes = considered(demand)
+    if modes == (Mode.REPLICATE,) and demand.pieces is None:
+        return []
+    return [f"{mode}: {impossible(demand, mode)}" for mode in modes]
+
+
+def _of_node(demand: Demand) -> str:
+    cores = f"{demand.cpu_milli / 1000:.1f} cores"
+    ram = f"{format_gib(demand.ram_bytes)} GiB of RAM"
+    asked = [cores] * (demand.cpu_milli > 0) + [ram] * (demand.ram_bytes > 0)
+    return " and ".join(asked) or "a node"
+
+
 def _need(demand: Demand, kind: DeviceKind) -> str:
+    if demand.gang > 1:
+        gpus = f"{demand.gang} {noun(kind, demand.gang)} of one node"
+        many = f"{demand.minimum} times " if demand.minimum > 1 else ""
+        return f"it needs {many}{gpus} with {format_gib(demand.reserve_bytes)} GiB each"
     wanted = f"{demand.minimum} {noun(kind, demand.minimum)}"
     each = " each" if demand.minimum > 1 else ""
     return f"it needs {wanted} with {format_gib(demand.reserve_bytes)} GiB{each}"

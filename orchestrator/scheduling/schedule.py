@@ -39,11 +39,12 @@ def schedule(
     def fits(other: Demand, cluster: Snapshot) -> bool:
         return isinstance(_decided(other, cluster, policy), Plan)
 
+    kind = snapshot.kind
     if fits(demand, empty):
-        return replace(answer, ever=True)
+        return diagnose(demand, answer.able, answer.refusals, kind, ever=True)
     refusals = tuple(map(_for_good, answer.refusals))
-    cured = cures(demand, empty, fits)
-    return replace(answer, ever=False, refusals=refusals, cures=cured)
+    never = diagnose(demand, answer.able, refusals, kind, ever=False)
+    return replace(never, cures=cures(demand, empty, fits))
 
 
 def _for_good(refusal: Refusal) -> Refusal:
@@ -124,5 +125,4 @@ def _none(survey: Survey, snapshot: Snapshot, modes: tuple[Mode, ...]) -> Diagno
     demand = survey.demand
     tried = [f"{mode}: {impossible(demand, mode)}" for mode in modes]
     refusals = survey.refusals_of_pieces("; ".join(tried))
-    found = diagnose(demand, 0, refusals, snapshot.kind)
-    return replace(found, summary="; ".join([found.summary, *tried]))
+    return diagnose(demand, 0, refusals, snapshot.kind)

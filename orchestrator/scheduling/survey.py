@@ -116,6 +116,8 @@ class Survey:
 
     def left_out(self, spots: Collection[Spot]) -> list[Cell]:
         """The GPUs that can take no replica, by node and index."""
+        if self.demand.gang == 0:
+            return []
         able = {(spot.row, column) for spot in spots for column in spot.columns}
         return [
             (row, column)

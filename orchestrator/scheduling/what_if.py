@@ -16,13 +16,18 @@ _LEAST_TOKENS = 512
 _MOST_GPUS = 8
 
 
-def idle(snapshot: Snapshot) -> Snapshot:
-    """The cluster with nothing on it: no job, no other program, no sick GPU."""
+def unused(snapshot: Snapshot) -> Snapshot:
+    """The cluster with no job and no other program on it; a sick GPU stays sick."""
     gpus = tuple(
-        replace(gpu, free_bytes=gpu.total_bytes, owners=(), problem="")
-        for gpu in snapshot.gpus
+        replace(gpu, free_bytes=gpu.total_bytes, owners=()) for gpu in snapshot.gpus
     )
     return replace(snapshot, gpus=gpus, reservations=(), hosts=())
+
+
+def idle(snapshot: Snapshot) -> Snapshot:
+    """The cluster at its best: unused, and every GPU well."""
+    empty = unused(snapshot)
+    return replace(empty, gpus=tuple(replace(gpu, problem="") for gpu in empty.gpus))
 
 
 def cures(demand: Demand, snapshot: Snapshot, fits: Fits) -> tuple[Cure, ...]:

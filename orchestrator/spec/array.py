@@ -59,12 +59,18 @@ def task_spec(job: Job, index: int) -> Job:
     Raises:
         IndexError: There is no such task.
     """
-    path = job.output.path
-    if "{index}" not in path:
-        path = f"{path.rstrip('/')}/{{index}}"
-    output = job.output.model_copy(update={"path": path})
+    output = job.output.model_copy(update={"path": _output(job)})
     plain = job.model_copy(update={"array": None, "output": output})
     return fill_section(plain, task_values(job, index))
+
+
+def task_output(job: Job, index: int) -> str:
+    """The output path of `task_spec`, without the rest of it: arrays have many tasks.
+
+    Raises:
+        IndexError: There is no such task.
+    """
+    return fill(_output(job), task_values(job, index))
 
 
 def task_env(job: Job, index: int, env: Mapping[str, str]) -> dict[str, str]:
@@ -92,6 +98,11 @@ def task_env(job: Job, index: int, env: Mapping[str, str]) -> dict[str, str]:
         "ORCH_ARRAY_SIZE": str(task_count(job)),
         **{f"ORCH_MATRIX_{name.upper()}": scalar_text(value) for name, value in matrix},
     }
+
+
+def _output(job: Job) -> str:
+    path = job.output.path
+    return path if "{index}" in path else f"{path.rstrip('/')}/{{index}}"
 
 
 def _array(job: Job) -> Array:

@@ -117,7 +117,7 @@ def test_an_array_is_followed_by_its_tasks(
     done = orch("submit", "work/hello.yaml", "--array", "0-3%2")
     assert (done.code, done.out) == (1, "")
     assert "✗ Job 42 failed after 4m21s · 4/4 tasks, 1 failed" in done.err
-    assert "orch retry 42 --failed-only" in done.err
+    assert "orch status 42 -s failed" in done.err
     (spec,) = _specs(controller)
     assert spec["array"]["max_parallel"] == 2
 

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from orchestrator.errors import Code, Fault
 from tests.client import documents
+from tests.client.fake_check import check
 from tests.client.fake_lists import job_list, task_list
 from tests.client.fake_logs import FakeLogs
 
@@ -134,6 +135,7 @@ class FakeController:
             Route("/v1/jobs/{key}/logs/{rank:int}", self.logs.piece),
             Route("/v1/jobs/{key}/cancel", self._cancel, methods=["POST"]),
             Route("/v1/jobs/{key}/retry", self._retry, methods=["POST"]),
+            Route("/v1/check", check, methods=["POST"]),
             Route("/v1/plan", lambda _: JSONResponse(self.plan), methods=["POST"]),
             Route("/v1/gpus", lambda _: JSONResponse(self.gpus)),
             Route("/v1/history", lambda _: JSONResponse({"usage": self.usage})),

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.client.request import job_request
-from orchestrator.spec.job import validate_job
+from orchestrator.client.request import Extras, job_request
+from orchestrator.spec.checked import CheckedJob, checked
+from orchestrator.spec.job import Job, validate_job
+from orchestrator.spec.loaded import LoadedJob
 
 MODEL = {"id": "x"}
 ENTRY = {"entry": "mine:Model", "args": {"width": 3}}
@@ -27,7 +29,7 @@ def test_a_job_is_the_same_after_the_journey(
     document = {"version": 1, "kind": "batch", "model": model, **more}
     document["output"] = {"path": "/results/{id}"}
     job = validate_job({**document, "input": {"path": "a.jsonl"}})
-    body = job_request(job, path="a.yaml", folder=tmp_path, text="")
+    body = job_request(_checked(job, tmp_path))
     assert validate_job(json.loads(json.dumps(body))["spec"]) == job
 
 
@@ -37,7 +39,7 @@ def test_the_output_is_seen_from_where_the_user_is(
     monkeypatch.chdir(tmp_path)
     document = {"version": 1, "kind": "batch", "model": MODEL}
     job = validate_job({**document, "input": {"path": "a.jsonl"}})
-    body = job_request(job, path="jobs/a.yaml", folder=tmp_path / "jobs", text="")
+    body = job_request(_checked(job, tmp_path / "jobs"))
     assert body["spec"]["output"]["path"] == str(tmp_path / "out" / "{id}")
 
 
@@ -47,7 +49,7 @@ def test_only_a_module_of_ones_own_takes_code_along(tmp_path: Path) -> None:
     for model in (MODEL, ENTRY):
         document = {"version": 1, "kind": "batch", "model": model}
         job = validate_job({**document, "input": {"path": "a.jsonl"}})
-        body = job_request(job, path="a.yaml", folder=tmp_path, text="t")
+        body = job_request(_checked(job, tmp_path))
         assert body["source"] == {
             "path": "a.yaml",
             "folder": str(tmp_path),
@@ -55,3 +57,17 @@ def test_only_a_module_of_ones_own_takes_code_along(tmp_path: Path) -> None:
         }
         codes.append(list(body["code"]))
     assert codes == [[], ["mine.py"]]
+
+
+def _checked(job: Job, folder: Path) -> CheckedJob:
+    return checked(LoadedJob(job, "t", Path("a.yaml"), folder))
+
+
+@pytest.mark.parametrize(("wait_s", "limit"), [(None, 7200.0), (0, 7200.0), (90, 90.0)])
+def test_the_wait_for_a_place_is_the_limit_of_the_queue(
+    tmp_path: Path, wait_s: float | None, limit: float
+) -> None:
+    command = {"version": 1, "kind": "command", "run": "true"}
+    job = validate_job({**command, "timeout": {"queue": "2h"}})
+    body = job_request(_checked(job, tmp_path), Extras(wait_start_s=wait_s))
+    assert validate_job(body["spec"]).timeout.queue == limit

@@ -54,6 +54,13 @@ def carried(
     return wired
 
 
+def lack(needed_bytes: int = 0) -> Fault:
+    """E104, as an engine says it; 0: it cannot tell what would have been enough."""
+    facts = ("reserved: some", "held at most: all of it")
+    code = Code.OUT_OF_GPU_MEMORY
+    return Fault(code, "it does not fit", facts, needed_bytes=needed_bytes)
+
+
 class FakeCluster:
     """One controller's connection to the world."""
 
@@ -142,6 +149,8 @@ class FakeCluster:
         self._replica(replica)
         if spec.gpu in world.faults:
             raise OrchError((world.faults[spec.gpu],))
+        if spec.memory_bytes < world.needs_bytes:
+            raise OrchError((lack(world.needs_bytes),))
         assert spec.gpu == there.gpu, "the plan and the lease name one GPU"
         there.spec = spec
         loaded = Loaded("model on " + node_id, GIB, 1, "fake", spec.gpu, 0.0)

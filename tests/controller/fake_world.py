@@ -96,6 +96,8 @@ class World:
         self.runners: dict[str, FakeRunner] = {}
         self.faults: dict[str, Fault] = {}
         """GPU -> how a load on it ends."""
+        self.needs_bytes = 0
+        """A load that is given less ends for want of memory."""
         self.held: set[str] = set()
         """GPUs on which a load takes until the test lets it go on."""
         self.refused: set[str] = set()
@@ -187,7 +189,7 @@ class World:
         """Nothing is held twice, nothing lives without its lease."""
         leased = list(self.leases.values())
         assert len(leased) == len(set(leased)), "one lease a GPU"
-        working = [r.job.id for r in self.runners.values() if r.job]
+        working = [r.job.run for r in self.runners.values() if r.job]
         assert len(working) == len(set(working)), "never two runners for a job"
         for replica in self.replicas.values():
             assert self.leases.get(replica.lease) == replica.gpu

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from starlette.testclient import TestClient
 
-from orchestrator.client.request import Extras, job_request
+from orchestrator.client.code import snapshot_code
 from orchestrator.controller.api import Api
 from orchestrator.controller.core import Core
 from orchestrator.controller.service import Service
@@ -43,7 +43,7 @@ def model_folder(folder: Path) -> Path:
 
 
 def request_for(folder: Path, **sections: Any) -> dict[str, Any]:  # noqa: ANN401
-    """The body of a submission, made by the client, with rows and code beside it."""
+    """The body of a submission, as the client makes it, with rows and code beside."""
     (folder / "rows.jsonl").write_text('{"text": "one"}\n')
     (folder / "my_model.py").write_text("class MyModel: ...\n")
     document = {
@@ -56,8 +56,7 @@ def request_for(folder: Path, **sections: Any) -> dict[str, Any]:  # noqa: ANN40
         "keep_alive": 0,
         **sections,
     }
-    job = validate_job(document)
-    return job_request(job, path="job.yaml", folder=folder, text="")
+    return _body(folder, document, code=snapshot_code(folder))
 
 
 def command_for(folder: Path, **sections: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -72,10 +71,23 @@ def command_for(folder: Path, **sections: Any) -> dict[str, Any]:  # noqa: ANN40
         **sections,
         "secrets": sorted(secrets),
     }
+    return _body(folder, document, secrets=secrets)
+
+
+def _body(
+    folder: Path, document: dict[str, Any], **parts: Mapping[str, str]
+) -> dict[str, Any]:
     job = validate_job(document)
-    env = {name: value for name, value in job.env.items() if value is not None}
-    extras = Extras(env=env, secrets=secrets)
-    return job_request(job, path="job.yaml", folder=folder, text="", extras=extras)
+    return {
+        "spec": job.model_dump(mode="json"),
+        "source": {"path": "job.yaml", "folder": str(folder), "text": ""},
+        "code": {},
+        "snapshot": None,
+        "env": {name: value for name, value in job.env.items() if value is not None},
+        "secrets": {},
+        "wait_start_s": None,
+        **parts,
+    }
 
 
 class Plant:
@@ -187,7 +199,7 @@ class Plant:
     def until_state(self, number: Key, state: str) -> View:
         return self.until(number, lambda view: view.get("state") == state, state)
 
-    def running(self, number: int) -> View:
+    def running(self, number: Key) -> View:
         """Wait until the job runs on all its replicas."""
         return self.until(
             number,

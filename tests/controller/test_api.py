@@ -15,8 +15,8 @@ from orchestrator.controller.api import MAX_BODY_BYTES
 from orchestrator.controller.core import Changes
 from orchestrator.errors import Code, Fault
 from orchestrator.lifecycle.key import JobKey
-from tests.controller.malformed import malformed
-from tests.controller.plant import TOKEN, Plant, request_for
+from tests.controller.malformed import malformed, malformed_commands
+from tests.controller.plant import TOKEN, Plant, command_for, request_for
 
 CALLS = [
     ("GET", "/v1/health"),
@@ -64,14 +64,15 @@ def faults(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_hundred_wrong_calls_get_a_clean_error_and_change_nothing(
+def test_hundreds_of_wrong_calls_get_a_clean_error_and_change_nothing(
     two: Plant,
 ) -> None:
     job = two.submit()
     two.running(job)
     before = two.client.get("/v1/jobs?all=1").json()
     calls = list(malformed(request_for(two.folder)))
-    assert len(calls) >= 100
+    calls += malformed_commands(command_for(two.folder))
+    assert len(calls) >= 200
     for method, path, body in calls:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         content = None if body is None else raw

@@ -233,12 +233,12 @@ def test_a_disk_that_is_full_when_an_array_is_cancelled_changes_nothing(
     job = two.command(array={"range": "0-3", "max_parallel": 1})
     two.started(f"{job}.0")
     store = two.core.store
-    store._write("PRAGMA query_only = ON", ())  # noqa: SLF001
+    store._write("PRAGMA query_only = ON", ())
     with pytest.raises(OrchError):
-        store._write("DELETE FROM secrets", ())  # noqa: SLF001
+        store._write("DELETE FROM secrets", ())
     answer = two.client.post(f"/v1/jobs/{job}/cancel", json={})
     assert answer.status_code == 409
-    store._db.execute("PRAGMA query_only = OFF")  # noqa: SLF001
+    store._db.execute("PRAGMA query_only = OFF")
     assert Counter(two.tasks(job)) == {"RUNNING": 1, "PENDING": 3}
     end_all(two, job, 4)
 

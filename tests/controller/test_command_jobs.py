@@ -119,10 +119,10 @@ def test_news_that_break_are_asked_for_again(two: Plant) -> None:
 def test_many_short_commands_leave_nothing_behind(two: Plant) -> None:
     for _ in range(20):
         two.end(two.command())
-    (node,) = two.service._perform.commands._nodes.values()  # noqa: SLF001
+    (node,) = two.service._perform.commands._nodes.values()
     assert not node.jobs
     assert not node.confirmed
-    assert not two.service._perform.seats._taken  # noqa: SLF001
+    assert not two.service._perform.seats._taken
     assert not two.core.jobs
     assert not len(two.core.queue)
 

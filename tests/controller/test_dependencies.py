@@ -26,9 +26,7 @@ WAYS = [
 
 @pytest.mark.parametrize(("when", "code", "state"), WAYS)
 @pytest.mark.parametrize("ended", [False, True], ids=["to come", "over already"])
-def test_after_a_job(
-    two: Plant, when: str, code: int, state: str, ended: bool
-) -> None:
+def test_after_a_job(two: Plant, when: str, code: int, state: str, ended: bool) -> None:
     first = two.command()
     two.started(first)
     if ended:

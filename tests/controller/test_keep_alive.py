@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator.engines.base import Held
 from orchestrator.errors import Code, Fault
+from orchestrator.estimate.model import Shape
 from orchestrator.scheduling.snapshot import Owner
 from orchestrator.units import GIB
 from tests.controller.plant import Plant, plant
@@ -88,7 +90,8 @@ def test_what_an_engine_has_held_counts_for_the_next_plan(tmp_path: Path) -> Non
     with plant(tmp_path, 24) as one:
         job = one.submit()
         (replica,) = one.world.runner(job).with_replicas(1)
-        one.world.runner(job).say(peak_bytes=((replica, 9 * GIB),))
+        held = Held(9 * GIB, Shape(batch=8))
+        one.world.runner(job).say(held=((replica, held),))
         one.world.runner(job).finish()
         one.until_state(job, "SUCCEEDED")
         second = one.submit()

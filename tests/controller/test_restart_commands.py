@@ -79,7 +79,9 @@ def test_a_command_comes_to_its_end_once(
     assert (view["state"], view["attempt"]) == ("SUCCEEDED", attempt)
     assert len(view["attempts"]) == attempt - 1
     commands = generations.world.node_commands
-    assert [n for k, n in commands.started if k == JobKey(job)] == [*range(1, attempt + 1)]
+    assert [n for k, n in commands.started if k == JobKey(job)] == [
+        *range(1, attempt + 1)
+    ]
     assert new.core.store.secrets(JobKey(job)) == {}
 
 

@@ -101,7 +101,8 @@ def test_somebody_asks_for_another_attempt(two: Plant) -> None:
 
 def test_versions_grow_over_attempts_and_retries(two: Plant) -> None:
     job = two.command(retry={"max": 1, "on": ["error"], **SOON})
-    seen = [two.started(job) and two.job(job)["version"]]
+    two.started(job)
+    seen = [two.job(job)["version"]]
     seen.append(two.end(job, 1)["version"])
     two.started(job, 2)
     seen.append(two.job(job)["version"])

@@ -13,6 +13,9 @@ import pytest
 
 from orchestrator.controller.store import SEQ_PER_JOB, Standing, Store
 from orchestrator.errors import Code, OrchError
+from orchestrator.estimate.known import Known, Profile, Seen
+from orchestrator.estimate.measured import Peak
+from orchestrator.estimate.model import Shape
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
 from tests.controller.store_jobs import LATER, NOW, check_whole, new_job
@@ -169,13 +172,32 @@ def test_engines_are_kept_until_they_are_dropped(store: Store) -> None:
     assert store.engines() == {"a": {"pid": 2}}
 
 
-def test_a_peak_only_grows(store: Store) -> None:
-    assert store.peak("k") is None
-    for gpu, amount in (("A", 5), ("A", 3), ("B", 4)):
-        store.save_peak("k", gpu, amount)
-    assert store.peak("k") == 5
-    store.save_peak("k", "B", 9)
-    assert store.peak("k") == 9
+def test_of_one_batch_the_largest_peak_is_kept(store: Store) -> None:
+    assert store.known("k") == Known()
+    small, large = Shape(batch=1), Shape(batch=1, length=9, packed=True)
+    for gpu, shape, amount in (
+        *(("A", small, 5), ("A", small, 3), ("B", small, 4)),
+        *(("A", large, 8), ("A", large, 7)),
+    ):
+        store.save_seen("k", Seen(Peak(shape, amount, gpu)))
+    lacked = Seen(Peak(small, 6, "A"), lacked=True)
+    store.save_seen("k", lacked)
+    store.save_seen("k", Seen(Peak(small, 2, "B"), settled=True))
+    store.save_seen("other", Seen(Peak(small, 99, "A")))
+    assert set(store.known("k").seen) == {
+        Seen(Peak(small, 5, "A")),
+        Seen(Peak(large, 8, "A")),
+        Seen(Peak(small, 4, "B"), settled=True),
+        lacked,
+    }
+    assert store.known("k").most_bytes() == 8
+
+
+def test_of_a_module_the_newest_profile_is_kept(store: Store) -> None:
+    store.save_profile("k", Profile(1, ((8, 2), (16, 3))))
+    newer = Profile(4, ((8, 5), (16, 6)))
+    store.save_profile("k", newer)
+    assert store.known("k") == Known((), newer)
 
 
 def test_only_its_owner_may_read_it(path: Path, store: Store) -> None:
@@ -204,13 +226,13 @@ def test_threads_do_not_lose_each_others_work(store: Store) -> None:
             key = store.accept(new_job(f"j{number}", tasks=2)).key
             store.save(key, Standing(State.RUNNING, {"number": number}))
         store.add_event(key, NOW, {"event": "e"}, State.RUNNING, ())
-        store.save_peak("k", "A", number)
+        store.save_seen("k", Seen(Peak(Shape(batch=8), number, "A")))
         return key
 
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(work, range(40)))
     assert sorted(keys) == [JobKey(n) for n in range(1, 41)]
-    assert store.peak("k") == 39
+    assert store.known("k").most_bytes() == 39
     for number, key in enumerate(keys):
         row = store.job(key)
         assert row is not None

@@ -108,9 +108,9 @@ def test_a_batch_job_that_runs_too_long_stops_its_runner(two: Plant) -> None:
 
 def test_a_new_controller_holds_to_the_limits(generations: Generations) -> None:
     old = generations.plant
-    running = old.command(timeout={"run": "0.6s"}, retry={"max": 0}, resources=BOTH)
+    running = old.command(timeout={"run": "1.2s"}, retry={"max": 0}, resources=BOTH)
     old.started(running)
-    waiting = old.command(timeout={"queue": "0.6s"}, resources=BOTH)
+    waiting = old.command(timeout={"queue": "0.7s"}, resources=BOTH)
     new = generations.next()
     new.until_state(waiting, "TIMEOUT")
     new.until_state(running, "TIMEOUT")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from orchestrator.controller.core import now
+from orchestrator.controller.store import Store
 from orchestrator.scheduling.snapshot import Owner
 from orchestrator.units import GIB
 from tests.controller.plant import Generations, Plant
@@ -62,3 +64,34 @@ def test_a_command_that_no_job_has_is_ended(two: Plant) -> None:
     two.world.change(lambda: commands.start(stray))
     two.world.until(lambda: (spec.key, 7) not in commands.running, "it is killed")
     assert two.end(job)["state"] == "SUCCEEDED"
+
+
+def test_an_array_whose_tasks_were_cancelled_in_the_last_moment_is_over(
+    generations: Generations,
+) -> None:
+    old = generations.plant
+    old.started(old.command(resources={"cpus": 2}))
+    array = old.command(array={"range": "0-2"})
+    last = old.command(after=[{"job": array, "when": "any"}])
+    old.die()
+    store = Store(generations.folder / "orch.db")
+    store.cancel_pending(array, now(), {})
+    store.close()
+    new = generations.next()
+    assert new.job(array)["state"] == "CANCELLED"
+    assert [why["tier"] for why in new.job(last)["waiting"]] != ["dependency"]
+
+
+def test_all_tasks_of_an_array_are_skipped_at_once(two: Plant) -> None:
+    first = two.command()
+    limited = two.command(array={"range": "0-199", "max_parallel": 3}, after=[first])
+    second = two.command(after=[limited])
+    two.end(first, 1)
+    view = two.until_state(second, "SKIPPED")
+    array = two.job(limited)
+    assert (array["state"], array["tasks"]["SKIPPED"]) == ("SKIPPED", 200)
+    assert {two.job(f"{limited}.{n}")["cause"] for n in (0, 199)} == {"dependency"}
+    assert [line["event"] for line in two.story(limited)] == ["dependency_failed"]
+    assert view["cause"] == "dependency"
+    assert not len(two.core.queue)
+    assert not two.core.jobs

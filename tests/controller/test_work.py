@@ -13,14 +13,18 @@ from orchestrator.controller.batch_work import BatchWork
 from orchestrator.controller.requests import Request
 from orchestrator.controller.snapshots import Snapshots
 from orchestrator.errors import Code, OrchError
+from orchestrator.estimate.known import Known, Profile, Seen
+from orchestrator.estimate.measured import Peak
+from orchestrator.estimate.model import Shape
 from orchestrator.scheduling.plan import Plan
 from orchestrator.scheduling.schedule import schedule
 from orchestrator.scheduling.snapshot import DeviceKind, Snapshot
 from orchestrator.units import GIB, MIB
-from tests.controller.plant import MINILM, request_for
+from tests.controller.plant import MINILM, model_folder, request_for
 from tests.scheduling.described import snapshot_of
 
 GPUS = snapshot_of("local: 24 | 24")
+UNKNOWN = Known()
 CPUS = snapshot_of("local: cpu 16 | cpu 16")
 
 
@@ -163,8 +167,8 @@ def test_a_model_from_elsewhere_is_the_same_from_every_folder(tmp_path: Path) ->
     assert len({key(work_for(folder)) for folder in folders}) == 2
 
 
-def planned(work: BatchWork, snapshot: Snapshot, peak_bytes: int | None = None) -> Plan:
-    plan = schedule(work.demand(snapshot, work.look(), peak_bytes), snapshot)
+def planned(work: BatchWork, snapshot: Snapshot, known: Known = UNKNOWN) -> Plan:
+    plan = schedule(work.demand(snapshot, work.look(), known), snapshot)
     assert isinstance(plan, Plan)
     return plan
 
@@ -196,15 +200,86 @@ def test_the_user_knows_better_how_much_it_takes(tmp_path: Path) -> None:
     assert planned(work, GPUS).demand.reserve_bytes == 3 * GIB
 
 
-def test_a_peak_seen_earlier_raises_the_need_and_never_lowers_it(
-    tmp_path: Path,
-) -> None:
+def seen(
+    shape: Shape | None, amount: int, model: str = "", *, lacked: bool = False
+) -> Known:
+    assert shape is not None
+    return Known((Seen(Peak(shape, amount, model), lacked=lacked),))
+
+
+def test_what_the_same_batch_took_is_what_is_set_aside(tmp_path: Path) -> None:
     work = minilm(tmp_path)
-    need = planned(work, GPUS).demand.reserve_bytes
-    more = planned(work, GPUS, need + GIB).demand
-    assert (more.reserve_bytes, more.measured) == (need + GIB, True)
-    less = planned(work, GPUS, 1).demand
-    assert (less.reserve_bytes, less.measured) == (need, False)
+    (model,) = {gpu.model for gpu in GPUS.gpus}
+    first = planned(work, GPUS).demand
+    assert first.shape == Shape(batch=1, length=131_072, packed=True)
+    for amount in (first.reserve_bytes + GIB, first.reserve_bytes - 64 * MIB):
+        demand = planned(work, GPUS, seen(first.shape, amount, model)).demand
+        assert (demand.reserve_bytes, demand.measured) == (amount, True)
+    elsewhere = planned(work, GPUS, seen(first.shape, 1, "another GPU")).demand
+    assert (elsewhere.reserve_bytes, elsewhere.measured) == (
+        first.reserve_bytes,
+        False,
+    )
+
+
+def test_what_was_not_enough_is_never_set_aside_again(tmp_path: Path) -> None:
+    for resources in ({}, {"gpu_memory": "4GiB"}):
+        work = minilm(tmp_path, resources=resources)
+        lack = seen(Shape(batch=8), 9 * GIB, lacked=True)
+        demand = planned(work, GPUS, lack).demand
+        assert (demand.reserve_bytes, demand.measured) == (9 * GIB, True)
+    whole = planned(work_for(tmp_path, resources={}), GPUS, lack).demand
+    assert (whole.reserve_bytes, whole.whole) == (9 * GIB, True)
+
+
+def test_the_parts_of_a_demand_add_up_and_travel(tmp_path: Path) -> None:
+    plan = planned(minilm(tmp_path), GPUS)
+    parts = dict(plan.demand.parts)
+    assert sum(parts.values()) == plan.demand.reserve_bytes
+    assert parts["weights"] == plan.demand.weights_bytes
+    assert parts["workspace"] > 0
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_a_batch_is_halved_until_it_fits_the_smallest_gpu(tmp_path: Path) -> None:
+    shapes = []
+    for cluster in ("local: 24", "local: 24 | 2", "local: 24 | 1"):
+        plan = planned(minilm(tmp_path), snapshot_of(cluster))
+        assert len(plan.placements) == len(snapshot_of(cluster).gpus)
+        shapes.append(plan.demand.shape)
+    tokens = [shape.tokens for shape in shapes if shape]
+    assert tokens[0] == 131_072
+    assert tokens == sorted(tokens, reverse=True)
+    assert tokens[2] in [131_072 >> n for n in range(1, 9)]
+
+
+def test_an_unknown_family_asks_for_gpu_memory(tmp_path: Path) -> None:
+    config = model_folder(tmp_path) / "config.json"
+    changed = {**json.loads(config.read_text()), "model_type": "perceiver"}
+    config.write_text(json.dumps(changed))
+    with pytest.raises(OrchError, match="'perceiver' is not known") as caught:
+        planned(minilm(tmp_path, model={"id": "./model"}), GPUS)
+    assert caught.value.fault.code is Code.BAD_VALUE
+    assert "resources.gpu_memory" in caught.value.fault.fix
+    told = {"model": {"id": "./model"}, "resources": {"gpu_memory": "3GiB"}}
+    assert planned(minilm(tmp_path, **told), GPUS).demand.reserve_bytes == 3 * GIB
+
+
+PROFILE = Profile(GIB, ((8, 8 * MIB), (16, 16 * MIB)))
+
+
+def test_a_module_that_was_measured_takes_no_gpu_whole(tmp_path: Path) -> None:
+    work = work_for(tmp_path, resources={})
+    demand = planned(work, GPUS, Known(profile=PROFILE)).demand
+    assert not demand.whole
+    assert demand.shape == Shape(batch=8192)
+    assert GIB + 8 * GIB < demand.reserve_bytes < 12 * GIB
+    peak = Peak(Shape(batch=64), 2 * GIB, GPUS.gpus[0].model)
+    settled = Known((Seen(peak, settled=True),), PROFILE)
+    demand = planned(work, GPUS, settled).demand
+    assert (demand.shape, demand.reserve_bytes) == (Shape(batch=64), 2 * GIB)
+    assert demand.measured
+    assert planned(work, GPUS).demand.whole
 
 
 def test_a_module_of_ones_own_takes_a_gpu_whole(tmp_path: Path) -> None:
@@ -216,7 +291,8 @@ def test_a_module_of_ones_own_takes_a_gpu_whole(tmp_path: Path) -> None:
 def test_the_engine_is_told_of_its_gpu_and_what_it_may_use(tmp_path: Path) -> None:
     work = work_for(tmp_path)
     placement = planned(work, GPUS).placements[1]
-    spec = work.engine_spec(placement)
+    spec = work.engine_spec(placement, 64)
+    assert spec.budget == 64
     assert (spec.name, spec.gpu, spec.kind) == ("torch", "uuid-local:1", "cuda")
     assert spec.memory_bytes == placement.reserve_bytes == 4 * GIB
     assert spec.cores >= 1

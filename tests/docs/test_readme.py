@@ -3,11 +3,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+import orchestrator
 from orchestrator.cli.main import SECTIONS
+from orchestrator.spec.load import load_job_text
 from tests.docs.paths import ROOT, text_of
 
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -82,3 +86,28 @@ def test_the_picture_is_sound_and_says_what_it_shows() -> None:
     picture = ElementTree.fromstring(text_of("docs/architecture.svg"))
     assert picture.get("viewBox")
     assert picture.get("aria-label")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/job-file.md"])
+def test_every_job_file_that_is_shown_can_be_read(page: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "jobs", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "rows.jsonl").write_text('{"text": "a row"}\n')
+    shown = [block for block in _blocks(page, "yaml") if block.startswith("version:")]
+    assert shown
+    for block in shown:
+        assert load_job_text(block, "shown", folder=tmp_path).job.version == 1
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/queue.md"])
+def test_every_program_that_is_shown_asks_for_what_there_is(page: str) -> None:
+    shown = _blocks(page, "python")
+    assert shown
+    for block in shown:
+        compile(block, page, "exec")
+        asked = set(re.findall(r"\borch\.(\w+)", block))
+        assert asked <= set(orchestrator.__all__)
+
+
+def _blocks(page: str, language: str) -> list[str]:
+    block = rf"^```{language}\n(.*?)^```$"
+    return re.findall(block, text_of(page), re.DOTALL | re.MULTILINE)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.engines.assemble import Assembly, without_columns
-from orchestrator.engines.base import Column, Columns
+from orchestrator.engines.base import Column, Columns, Held
 from orchestrator.engines.messages import BadRow, Output
 from orchestrator.errors import Code, OrchError
 
@@ -22,7 +22,7 @@ def assembled(rows: int, batches: list[tuple[list[int], Columns]]) -> Output:
         assembly.add(np.array(positions, np.int64), columns)
         assembly.batch_done()
     assert assembly.complete
-    return assembly.output(123)
+    return assembly.output(Held(123))
 
 
 @given(
@@ -44,7 +44,7 @@ def test_rows_come_in_order_without_those_that_failed(
             vectors = np.stack([good, good * 10], axis=1).astype(np.float32)
             names = [f"row {p}" for p in good]
             assembly.add(good, {"vector": vectors, "name": names})
-    output = assembly.output(5)
+    output = assembly.output(Held(5))
     kept = [p for p in range(12) if p not in failing]
     assert {row.position for row in output.bad} == failing
     if kept:
@@ -56,14 +56,14 @@ def test_rows_come_in_order_without_those_that_failed(
 
 def test_the_outputs_number_and_peak_are_those_of_the_chunk() -> None:
     output = assembled(1, [([0], {"v": np.ones(1)})])
-    assert (output.number, output.peak_bytes, output.splits) == (7, 123, 0)
+    assert (output.number, output.held.bytes, output.splits) == (7, 123, 0)
 
 
 def test_no_good_row_gives_no_values() -> None:
     assembly = Assembly(1, 2, 1)
     assembly.fail(bad(0))
     assembly.fail(bad(1))
-    assert assembly.output(0).columns == {}
+    assert assembly.output(Held()).columns == {}
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_values_unlike_those_before_are_refused_and_change_nothing(
         assembly.add(np.array([1]), second)
     assert caught.value.fault.code is Code.USER_CODE_RAISED
     assembly.fail(bad(1))
-    assert np.array(assembly.output(0).columns["v"]).tolist() == [[1, 1, 1]]
+    assert np.array(assembly.output(Held()).columns["v"]).tolist() == [[1, 1, 1]]
 
 
 def test_an_output_that_cannot_be_sent_fails_all_its_rows() -> None:
-    output = Output(4, {"v": [1, 2]}, [bad(1)], splits=2, peak_bytes=9)
+    output = Output(4, {"v": [1, 2]}, [bad(1)], splits=2, held=Held(9))
     told = without_columns(output, TypeError("no way"))
-    assert (told.number, told.columns, told.splits, told.peak_bytes) == (4, {}, 2, 9)
+    assert (told.number, told.columns, told.splits, told.held.bytes) == (4, {}, 2, 9)
     assert sorted(row.position for row in told.bad) == [0, 1, 2]
     assert [row.message for row in told.bad if row.position == 1] == ["bad"]
     assert "TypeError: no way" in told.bad[-1].message

@@ -112,7 +112,7 @@ def test_it_says_what_it_loaded(minilm: Engine) -> None:
     assert loaded.device == "CPU, 1 cores"
     assert 90_000_000 < loaded.weights_bytes < 92_000_000
     assert loaded.budget > 0
-    assert minilm.executor.peak_bytes() == 0
+    assert minilm.executor.held().bytes == 0
     minilm.executor.trim()
 
 

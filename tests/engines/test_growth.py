@@ -52,5 +52,19 @@ def test_after_an_overflow_the_best_so_far_remains() -> None:
     assert (growth.done, growth.size) == (True, 4)
 
 
+def test_what_was_promised_is_tried_whatever_smaller_sizes_took() -> None:
+    faster = {size: float(size) for size in (4, 8, 16, 32, 64)}
+    growth = Growth(4, 64, 1000, 1e9, promised=32)
+    assert grow(growth, faster, bytes_per_unit=40) == 32
+
+
+def test_it_says_whether_a_larger_size_was_no_faster() -> None:
+    slower, faster = {4: 10.0, 8: 20.0, 16: 15.0}, {4: 10.0, 8: 20.0, 16: 30.0}
+    for rates, settled in ((slower, True), (faster, False)):
+        growth = Growth(4, 16, GIB, 1e9)
+        grow(growth, rates)
+        assert growth.settled == settled
+
+
 def test_an_overflow_at_once_has_nothing_to_fall_back_on() -> None:
     assert not Growth(4, 64, GIB).overflow()

@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
-from orchestrator.engines.base import EngineSpec
+from orchestrator.engines.base import EngineSpec, Held
 from orchestrator.engines.link import EngineLink
 from orchestrator.engines.messages import Load, Output
 from orchestrator.engines.registry import preparer_for
@@ -219,6 +219,57 @@ def test_values_that_cannot_leave_the_process_are_the_modules_fault(
         assert {bad.code for bad in output.bad} == {Code.USER_CODE_RAISED}
         assert message in output.bad[0].message
     end(link)
+
+
+HUNGRY = """
+def forward(self, x):
+    if len(x) > {rows}:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB.")
+    return x
+"""
+
+
+def test_batches_are_halved_until_memory_suffices(
+    parent: Zygote, tmp_path: Path, log: Path
+) -> None:
+    link = parent.fork()
+    spec = load(link, spec_of(HUNGRY.format(rows=1), tmp_path), log)
+    output: Output = run(link, spec, range(10)).result(20)
+    assert list(output.columns["output"]) == list(range(10))
+    # Batches of 4, 4 and 2.
+    assert (output.bad, output.splits) == ([], 3 + 3 + 1)
+    assert output.held == Held(), "on a CPU device nothing is measured"
+    end(link)
+
+
+def test_a_row_that_does_not_fit_ends_the_engine_with_e104(
+    parent: Zygote, tmp_path: Path, log: Path
+) -> None:
+    link = parent.fork()
+    spec = load(link, spec_of(HUNGRY.format(rows=0), tmp_path), log)
+    futures = [run(link, spec, [n]) for n in range(3)]
+    for future in [*futures, run(link, spec, [4])]:
+        fault = fault_of(future)
+        assert fault.code is Code.OUT_OF_GPU_MEMORY
+        assert fault.message.startswith(f"{spec.model.entry} does not fit")
+        assert "then asked for: 2.5 GiB" in fault.facts
+        assert fault.needed_bytes == 0, "what it held on a CPU is not known"
+    assert link.gone.wait(10)
+    wait_ended(link.pid)
+
+
+def test_a_module_that_does_not_fit_is_e104_not_e103(
+    parent: Zygote, tmp_path: Path, log: Path
+) -> None:
+    link = parent.fork()
+    body = """
+    def __init__(self):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.00 MiB.")
+    """
+    with pytest.raises(OrchError, match="does not fit") as caught:
+        load(link, spec_of(body, tmp_path), log)
+    assert caught.value.fault.code is Code.OUT_OF_GPU_MEMORY
+    assert link.gone.wait(10)
 
 
 REPLICA = """

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.engines.assemble import Assembly
-from orchestrator.engines.base import Batch, Columns, Loaded
+from orchestrator.engines.base import Batch, Columns, Held, Loaded
 from orchestrator.engines.messages import Output
 from orchestrator.engines.rescue import rescue
 from orchestrator.errors import Code, OrchError
@@ -71,8 +71,11 @@ class Squares:
     def trim(self) -> None:
         self.trims.append(self.held is not None and self.held() is None)
 
-    def peak_bytes(self) -> int:
-        return 0
+    def too_large(self, error: BaseException) -> OrchError:
+        return OrchError.of(Code.OUT_OF_GPU_MEMORY, f"{error} are too many")
+
+    def held(self) -> Held:
+        return Held()
 
 
 def rescued(executor: Squares, rows: int) -> Output:
@@ -82,7 +85,7 @@ def rescued(executor: Squares, rows: int) -> Output:
         assembly.add(batch.rows, executor.launch(batch)())
     except (ValueError, MemoryError) as error:
         rescue(executor, batch, error, assembly)
-    return assembly.output(0)
+    return assembly.output(Held())
 
 
 @given(st.integers(1, 64), st.sets(st.integers(0, 63)), st.booleans())
@@ -123,10 +126,10 @@ def test_a_batch_too_large_is_halved_until_it_fits(
 
 def test_a_row_that_is_too_large_alone_is_e104() -> None:
     executor = Squares(room=0)
-    output = rescued(executor, 3)
-    assert [bad.position for bad in output.bad] == [0, 1, 2]
-    assert {bad.code for bad in output.bad} == {Code.OUT_OF_GPU_MEMORY}
-    assert "this row alone" in output.bad[0].message
+    with pytest.raises(OrchError, match="1 rows are too many") as caught:
+        rescued(executor, 8)
+    assert caught.value.fault.code is Code.OUT_OF_GPU_MEMORY
+    assert executor.runs == 4, "the other rows would end in the same way"
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -147,7 +150,7 @@ def test_a_fault_of_ours_keeps_its_code() -> None:
     assembly = Assembly(0, 2, 1)
     error = OrchError.of(Code.BAD_VALUE, "2 too odd")
     rescue(executor, Numbers(np.arange(2)), error, assembly)
-    found = assembly.output(0).bad
+    found = assembly.output(Held()).bad
     assert [(bad.code, bad.message) for bad in found] == [
         (Code.BAD_VALUE, "1 too odd")
     ] * 2

@@ -49,7 +49,7 @@ def _summary(waves: Waves, seconds: float, broken: int) -> str:
     return (
         f"{len(waves.outcomes)} runs, {jobs} jobs, {killed.total()} kills ({kinds}; "
         f"{waves.missed()} without a victim) in {seconds:.0f} s: "
-        f"{broken} promises broken; {waves.unwitnessed} ends without a witness"
+        f"{broken} promises broken; {waves.unwitnessed} run again for want of a witness"
     )
 
 

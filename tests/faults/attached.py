@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from tests.faults.kills import Kill
 
 START_S = 60.0
 END_S = 30.0
+HUNG = -1
+"""For the exit code of one that goes on though its job is over."""
 _SAID = re.compile(r"Job (\d+) '")
 
 
@@ -43,7 +46,11 @@ class Attached:
 
     def returned(self, kills: Sequence[Kill]) -> int | None:
         """What it returns, now that its job is over; `None` if it was killed."""
-        code = self._process.wait(END_S)
+        try:
+            code = self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = HUNG
         killed = any(kill.who == "cli" and kill.pid == self.pid for kill in kills)
         return None if killed else code
 

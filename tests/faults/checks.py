@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.client.views import JobView
+from orchestrator.errors import EXIT_UNREACHABLE
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
 from tests.faults.kills import Kill
@@ -16,8 +17,9 @@ from tests.faults.load import Piece
 from tests.faults.run import Outcome
 
 UNWITNESSED_S = 0.5
-"""A command that is through has so long to be gone and its end on disk. Who kills it or
-its guard in that time leaves nobody who knows, and it is run again."""
+"""Who kills a command's guard within so long of its end, before or after, may leave
+nobody who knows of that end; then it is run again. It is that long on a machine with
+more to do than it has cores: the end has to reach the disk."""
 WITNESSES = ("agent", "keeper", "shim", "command")
 
 
@@ -35,14 +37,15 @@ def violations(outcome: Outcome) -> list[str]:
     ]
 
 
-def unwitnessed(outcome: Outcome) -> list[Span]:
-    """Ends of commands that were lost with who had seen them."""
-    return [span for span in spans(outcome.ledger) if _unseen(span, outcome.kills)]
+def unwitnessed(outcome: Outcome) -> int:
+    """Commands that were run again because nobody was left who knew of their end."""
+    ends = Counter(span.key for span in spans(outcome.ledger))
+    return sum(number - 1 for number in ends.values())
 
 
 def _unseen(span: Span, kills: list[Kill]) -> bool:
     return any(
-        kill.who in WITNESSES and 0 <= kill.at - span.ended + 0.05 <= UNWITNESSED_S
+        kill.who in WITNESSES and abs(kill.at - span.ended) < UNWITNESSED_S
         for kill in kills
     )
 
@@ -153,5 +156,8 @@ def _compare(results: str | None, rows: int) -> str:
 
 
 def _wrong_exit(outcome: Outcome) -> Iterator[str]:
-    if outcome.attached not in (None, 0):
+    # It waits for half a minute for a controller, and says so: that is kept, too.
+    away = any(kill.who == "controller" for kill in outcome.kills)
+    allowed = (None, 0, EXIT_UNREACHABLE) if away else (None, 0)
+    if outcome.attached not in allowed:
         yield f"the attached command line returned {outcome.attached}"

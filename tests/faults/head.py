@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,9 @@ def running_head(folder: Path) -> Iterator[Head]:
         yield head
     finally:
         family, temp = head.family(), head.ray.temp
+        # Ray removes what its processes have written when it goes.
+        logs = Path(temp) / "session_latest" / "logs"
+        shutil.copytree(logs, folder / "ray-logs", ignore_dangling_symlinks=True)
         head.run("down")
         _gone, alive = psutil.wait_procs(family, timeout=10)
         orphans = [str(each) for each in look(temp).ours()]

@@ -36,9 +36,13 @@ class Progress:
             self._seen.add(event)
             self._changed.notify_all()
 
-    def has(self, event: str) -> bool:
-        """Whether it was seen."""
-        return event in self._seen
+    def began(self, key: JobKey) -> bool:
+        """Whether some attempt of a command was seen to begin."""
+        with self._changed:
+            return any(
+                event.startswith(f"{key} ") and event.endswith(" start")
+                for event in self._seen
+            )
 
     def wait(self, known: int, timeout_s: float) -> None:
         """Until there are more events than `known`, or so long."""

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from orchestrator.client.client import Client
 from orchestrator.client.submission import submit_all
 from orchestrator.client.views import JobView
 from orchestrator.errors import Code, OrchError
 from orchestrator.lifecycle.key import JobKey
+from orchestrator.spec.checked import checked
 from orchestrator.spec.load import load_job_text
 from tests.faults.attached import Attached
 from tests.faults.head import Head
@@ -24,8 +26,10 @@ from tests.faults.ledger import Line, read_ledger
 from tests.faults.load import MODULE, Load, Piece, draw_load
 from tests.faults.progress import Progress
 
-RUN_S = 120.0
-"""Longer than this a run does not take, unless something hangs."""
+T = TypeVar("T")
+
+HANGS_S = 90.0
+"""If nothing changes for so long, nothing will: a slow machine is no broken promise."""
 TRIES = 8
 
 
@@ -94,8 +98,8 @@ class Run:
             if piece.cancelled:
                 cancels.append(self._beside(partial(self._cancel, piece)))
         for cancel in cancels:
-            cancel.join(RUN_S)
-        views = self._wait(began + RUN_S)
+            cancel.join(HANGS_S)
+        views = self._wait()
         progress.over.set()
         assert self._attached is not None
         return Outcome(
@@ -138,7 +142,7 @@ class Run:
 
     def _post(self, client: Client, piece: Piece, text: str) -> int:
         loaded = load_job_text(text, piece.name, folder=self._model)
-        (view,) = submit_all(client, [loaded])
+        (view,) = submit_all(client, [checked(loaded)])
         return view.id
 
     def _submit_attached(self, piece: Piece, text: str) -> int:
@@ -153,7 +157,7 @@ class Run:
                 return number
         raise AssertionError(f"`orch submit {path}` never got through")
 
-    def _patiently(self, ask: Callable[[Client], int]) -> int:
+    def _patiently(self, ask: Callable[[Client], T]) -> T:
         """Ask again where the controller died before it could answer."""
         for _ in range(TRIES):
             try:
@@ -170,7 +174,7 @@ class Run:
         number = self._ids[piece.name]
         if piece.cancelled == "running":
             known = -1
-            while not self._progress.has(f"{number} 1 start"):
+            while not self._progress.began(JobKey(number)):
                 self._progress.wait(known, 0.5)
                 known = self._progress.count
         for _ in range(TRIES):
@@ -179,34 +183,39 @@ class Run:
 
     # --- the end ----------------------------------------------------------------------
 
-    def _wait(self, deadline: float) -> dict[JobKey, JobView]:
+    def _wait(self) -> dict[JobKey, JobView]:
         """Every job of the run as soon as all are over, or as they hang."""
         views = {view.key: view for view in self._listed()}
         for key, view in views.items():
-            views[key] = self._final(key, view, deadline)
+            views[key] = self._final(key, view)
         for key, view in list(views.items()):
             if view.tasks is not None:
                 views |= {task.key: task for task in self._tasks(key)}
         return views
 
-    def _final(self, key: JobKey, view: JobView, deadline: float) -> JobView:
+    def _final(self, key: JobKey, view: JobView) -> JobView:
         if key.number not in self._ids.values() and view.name.endswith("stopped"):
             # Nobody has heard of it: it was accepted when the answer was lost.
             self._head.orch_to_end("cancel", str(key))
-        while not view.state.final and time.monotonic() < deadline:
-            try:
-                with self._head.client() as client:
-                    view = client.job(key, after=view.version, wait_s=2.0)
-            except OrchError as error:
-                if error.fault.code is not Code.CONTROLLER_UNREACHABLE:
-                    raise
+        known, deadline = (-1, -1), 0.0
+        while not view.state.final:
+            seen = (view.version, self._progress.count)
+            if seen != known:
+                known, deadline = seen, time.monotonic() + HANGS_S
+            if time.monotonic() > deadline:
+                break
+            view = self._patiently(partial(_newer, key, view))
         return view
 
     def _listed(self) -> tuple[JobView, ...]:
         name = f"s{self._seed}-"
-        with self._head.client() as client:
-            return client.jobs(every=True, limit=10_000, name=name).jobs
+        return self._patiently(
+            lambda client: client.jobs(every=True, limit=10_000, name=name).jobs
+        )
 
     def _tasks(self, key: JobKey) -> tuple[JobView, ...]:
-        with self._head.client() as client:
-            return client.tasks(key.number).jobs
+        return self._patiently(lambda client: client.tasks(key.number).jobs)
+
+
+def _newer(key: JobKey, view: JobView, client: Client) -> JobView:
+    return client.job(key, after=view.version, wait_s=2.0)

@@ -29,7 +29,7 @@ class Waves:
     history: list[Kill] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     unwitnessed: int = 0
-    """Ends of commands that were lost with who had seen them."""
+    """Commands run again, as nobody was left who knew of their end."""
 
     def play(self, seeds: Sequence[int]) -> tuple[list[str], list[str]]:
         """One wave.
@@ -43,7 +43,7 @@ class Waves:
         self.outcomes += outcomes
         broken: list[str] = []
         for outcome in outcomes:
-            self.unwitnessed += len(unwitnessed(outcome))
+            self.unwitnessed += unwitnessed(outcome)
             broken += [self._told(outcome, wrong) for wrong in violations(outcome)]
         left = leftovers(self.head, self.census)
         broken += [f"after seeds {list(seeds)}: {each}" for each in left]

@@ -82,7 +82,8 @@ def _of_replicas(what: str, words: list[str], codes: tuple[Fault, ...]) -> Event
             return ReplicaFailed(int(words[0]), codes[0], "everywhere" in words)
         case "lost":
             gone = "gone" in words
-            return ReplicaLost(int(words[0]), fault("E501" if gone else "E105"), gone)
+            found = codes[0] if codes else fault("E501" if gone else "E105")
+            return ReplicaLost(int(words[0]), found, gone)
         case "ended":
             return RunnerEnded(codes, "stopped" in words)
         case _:

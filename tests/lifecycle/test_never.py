@@ -22,7 +22,7 @@ _COMMON = """
 _BATCH = """
     planned {n}, ready {r}, failed {r} E102, failed {r} E501, failed {r} E104,
     failed {r} E103 everywhere, failed {r} E105, lost {r}, lost {r} gone, ended,
-    ended E404, ended E401, ended stopped, runner lost
+    lost {r} E104, ended E404, ended E401, ended stopped, runner lost
 """
 _COMMAND = """
     pid 7, pid 7 @1, exit 0, exit 0 @1, exit 3, exit 33, killed, gone E501,

@@ -132,10 +132,59 @@ BATCHES = {
         failed 0 E102           drop 0                        LOADING
         failed 1 E102           drop 1; later 2 10 FAILED E102 E102   PENDING
     """,
-    "out of memory on one GPU is not tried again though the other was lost": """
+    "out of memory in every load: three other places, then the end": """
         planned 2               start 0; start 1              LOADING
         failed 0 E102           drop 0                        LOADING
-        failed 1 E104           drop 1; finish FAILED E102 E104   FAILED
+        failed 1 E104           drop 1; later 2 0 FAILED E102 E104   PENDING
+        due                     find                          PENDING
+        planned 1               start 0                       LOADING
+        failed 0 E104           drop 0; later 3 0 FAILED E104  PENDING
+        due                     find                          PENDING
+        planned 1               start 0                       LOADING
+        failed 0 E104           drop 0; later 4 0 FAILED E104  PENDING
+        due                     find                          PENDING
+        planned 1               start 0                       LOADING
+        failed 0 E104           drop 0; finish FAILED E104    FAILED
+        retry                   find                          PENDING
+        planned 1               start 0                       LOADING
+        failed 0 E104           drop 0; later 6 0 FAILED E104  PENDING
+    """,
+    "out of memory on one GPU: the others go on": """
+        planned 2               start 0; start 1              LOADING
+        failed 0 E104           drop 0                        LOADING
+        ready 1                 run 1                         RUNNING
+        ended                   finish SUCCEEDED              SUCCEEDED
+    """,
+    "a row that is too large: all replicas have no more than one has": """
+        planned 2               start 0; start 1              LOADING
+        ready 0                 run 0                         RUNNING
+        ready 1                 offer 1                       RUNNING
+        lost 0 E104             drop 0; stop; grace 30        STOPPING
+        lost 1 E104             drop 1                        STOPPING
+        ended stopped           later 2 0 FAILED E104         PENDING
+        due                     find                          PENDING
+        planned 1               start 0                       LOADING
+        ready 0                 run 0                         RUNNING
+        ended                   finish SUCCEEDED              SUCCEEDED
+    """,
+    "out of memory counts for itself, not as a retry": """
+        planned 1               start 0                       LOADING
+        failed 0 E104           drop 0; later 2 0 FAILED E104  PENDING
+        due                     find                          PENDING
+        planned 1               start 0                       LOADING
+        ready 0                 run 0                         RUNNING
+        ended E501              drop 0; later 3 10 LOST E501          PENDING
+        due                     find                          PENDING
+        planned 1               start 0                       LOADING
+        ready 0                 run 0                         RUNNING
+        ended E501              drop 0; later 4 15 LOST E501          PENDING
+    """,
+    "nobody asks again after a cancel": """
+        planned 1               start 0                       LOADING
+        ready 0                 run 0                         RUNNING
+        lost 0 E104             drop 0; stop; grace 30        STOPPING
+        cancel                  -                             STOPPING
+        ended stopped           finish FAILED E104            FAILED
     """,
     "never with a model that does not load": """
         planned 1               start 0                       LOADING

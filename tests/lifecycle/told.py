@@ -2,7 +2,7 @@
 
 events        `planned 2`, `no place`, `refused`, `gave up E203`, `ready 0`,
               `failed 0 E102`, `failed 0 E103 everywhere`, `lost 0`, `lost 0 gone`,
-              `ended`, `ended E404`, `ended stopped`, `runner lost`, `cancel`,
+              `lost 0 E104`, `ended`, `ended E404`, `ended stopped`, `runner lost`, `cancel`,
               `cancel force`, `cancel 5`, `restarted`, `retry`, `due`, `grace over`,
               `over queue`, `over start`, `over run`, `after 41 FAILED`, `pid 7`,
               `exit 3`, `killed`, `gone E501`; `exit 3 @1` is of attempt 1
@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from orchestrator.lifecycle.causes import Cause
+from orchestrator.lifecycle.life import MAX_RAISES
 from orchestrator.lifecycle.machine import MAX_RESTARTS, JobMachine, Rules
 from orchestrator.lifecycle.messages import (
     ArmGrace,
@@ -64,7 +66,9 @@ class Told:
     """GraceOver will come."""
     finished: bool = False
     attempts: int = 1
-    """Since one was last asked for."""
+    """Since one was last asked for, without those that follow a lack of memory."""
+    raises: int = 0
+    """Those."""
 
     def tell(self, event: str | Event) -> list[str]:
         """Give it an event; what it wants done, in words, after checking it all."""
@@ -77,7 +81,7 @@ class Told:
         if isinstance(happened, Planned) and instructions:
             self.starts, self.queued, self.due = {}, False, False
         if over and again:
-            self.attempts, self.finished = 1, False
+            self.attempts, self.raises, self.finished = 1, 0, False
             self.held.clear()
         for instruction in instructions:
             self._obey(instruction, happened)
@@ -145,7 +149,11 @@ class Told:
             return
         assert not self.held, "a new attempt begins with no lease"
         assert end.attempt == self.machine.attempt
-        self.due, self.attempts = True, self.attempts + 1
+        self.due = True
+        if end.why is Cause.CUDA_OOM:
+            self.raises += 1
+        else:
+            self.attempts += 1
 
     def _check(self) -> None:
         machine = self.machine
@@ -155,6 +163,7 @@ class Told:
         assert alive <= self.held
         assert self.finished == machine.state.final
         assert self.attempts == machine.tries <= machine.rules.retry.max + 1
+        assert self.raises <= machine.raises <= MAX_RAISES
         assert all(n <= 1 + MAX_RESTARTS for n in self.starts.values())
         match machine.state:
             case State.PENDING:

@@ -80,6 +80,7 @@ def test_why_a_job_failed() -> None:
         "WHERE     node local, pid 71",
         "LOG       /jobs/42",
         "TRY       read it",
+        "          orch logs 42 --tail 20   what it wrote last",
         "          orch retry 42   once more; what is finished is kept",
     ]
 
@@ -92,5 +93,29 @@ def test_why_it_runs_where_it_runs() -> None:
 
 
 def test_a_cause_without_a_fault_is_said() -> None:
-    lines = _lines(documents.command(state="SKIPPED", cause="dependency"))
-    assert lines[1:3] == ["STATE  SKIPPED after 1 attempt", "CAUSE  dependency"]
+    job = documents.command(state="SKIPPED", cause="dependency")
+    assert _lines(job)[1:3] == ["STATE  SKIPPED", "CAUSE  dependency"]
+    ended = documents.event("03:04:05", "job 8 ended as LOST", state="SKIPPED")
+    lines = _lines(job, {**ended, "event": "dependency_failed"})
+    assert lines[2] == "CAUSE  dependency: job 8 ended as LOST"
+
+
+def test_an_attempt_has_its_time_by_the_users_clock() -> None:
+    at = "2026-01-02T03:04:05+00:00"
+    later = documents.waiting("not_before", "attempt 2 is due at 03:04 UTC", at=at)
+    later["data"]["attempt"] = 2
+    lines = _lines(documents.command(state="PENDING", waiting=[later]))
+    assert lines[2] == "WAITING  not_before  attempt 2 begins at 03:04:05"
+
+
+def test_numbers_are_written_as_people_write_them() -> None:
+    busy = documents.waiting("busy", "it needs 1 core", cpus=1.0, needed_bytes=3 << 30)
+    lines = _lines(documents.command(state="PENDING", waiting=[busy]))
+    assert lines[3].split() == ["needed=3.0", "GiB"]
+
+
+def test_an_array_leads_to_its_tasks() -> None:
+    tasks = {"total": 2, "FAILED": 2}
+    lines = _lines(documents.command(state="FAILED", tasks=tasks))
+    assert "its tasks" in lines[-2]
+    assert "orch logs" not in "".join(lines)

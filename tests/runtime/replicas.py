@@ -19,6 +19,7 @@ from orchestrator.data.previous import Previous
 from orchestrator.data.reader import Reader
 from orchestrator.data.rows import Chunk, ChunkFormat
 from orchestrator.data.source import Source
+from orchestrator.engines.base import Held
 from orchestrator.errors import Code, OrchError
 from orchestrator.runtime.gather import Gather
 from orchestrator.runtime.progress import Progress
@@ -38,7 +39,7 @@ def result_of(chunk: Chunk) -> ChunkResult:
     rows, failures = decode(chunk, FIELDS, None)
     kept, columns, more = work_on(rows)
     return ChunkResult(
-        encode_part(kept, columns), len(kept), [*failures, *more], 0, 100 + len(kept)
+        encode_part(kept, columns), len(kept), [*failures, *more], 0, Held(100 + len(kept))
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,3 +126,32 @@ def test_other_bytes_than_the_hashs_are_refused(tmp_path: Path) -> None:
         Snapshots(tmp_path).put("0" * 64, b"code")
     assert caught.value.fault.code is Code.BAD_VALUE
     assert list(tmp_path.iterdir()) == []
+
+
+def test_code_that_comes_several_times_at_once_is_whole(tmp_path: Path) -> None:
+    snapshots, code = Snapshots(tmp_path / "snapshots"), bytes(range(256)) * 8192
+    sha256 = hashlib.sha256(code).hexdigest()
+
+    def put(_: int) -> bytes:
+        snapshots.put(sha256, code)
+        return snapshots.find(Snapshot(sha256, "/elsewhere")).read_bytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(seen == code for seen in pool.map(put, range(64)))
+    assert len(list((tmp_path / "snapshots").iterdir())) == 1
+
+
+def test_what_another_job_of_its_number_left_is_not_its_own(
+    node: CommandNode, tmp_path: Path
+) -> None:
+    old = replace(shell(7, "echo old | tee left"), run="a run of another database")
+    assert how(node.run(old)) == (0, None)
+    node.commands.forget([(old.key, old.attempt)])
+    new = replace(shell(7, "test ! -e left; exit 3"), run="this one")
+    assert how(node.run(new)) == (3, None)
+    assert node.log(new) == b""
+    again = replace(shell(7, "echo again", attempt=2), run="this one")
+    assert how(node.run(again)) == (0, None)
+    assert (tmp_path / new.folder / "exit.json").exists()
+    (aside,) = (tmp_path / "jobs").glob("7-before-*")
+    assert (aside / "workdir" / "left").read_text() == "old\n"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -70,3 +72,19 @@ def test_keepers_that_died_leave_nothing_in_the_agent(node: CommandNode) -> None
         assert node.ended(spec).lost
     node.run(shell(9, "true"))
     assert_settles(node, before)
+
+
+def test_a_keeper_without_descriptors_keeps_what_runs(node: CommandNode) -> None:
+    os.mkfifo(node.state / "go")
+    first = replace(shell(1, "read -r _ < go"), cwd=str(node.state))
+    pid = node.start(first)
+    used = node.keeper.num_fds()
+    node.keeper.rlimit(psutil.RLIMIT_NOFILE, (used, used + 100))
+    end = node.run(shell(2, "true"))
+    assert (end.full, end.exit_code) == (True, None)
+    assert "Too many open files" in end.error
+    assert psutil.pid_exists(pid)
+    node.keeper.rlimit(psutil.RLIMIT_NOFILE, (used + 100, used + 100))
+    assert node.run(shell(3, "true")).exit_code == 0
+    (node.state / "go").write_text("went on\n")
+    assert node.ended(first).exit_code == 0

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.engines.base import Held
 from orchestrator.errors import Code, Fault
 from orchestrator.runtime.progress import Progress, RunnerView
 
@@ -34,7 +35,7 @@ def test_parts_add_up(parts: list[tuple[int, int, int]]) -> None:
     progress = Progress()
     versions = [progress.view.version]
     for new, failed, reused in parts:
-        progress.part(new + reused, failed, reused, "a", 0)
+        progress.part(new + reused, failed, reused, "a", Held())
         versions.append(progress.view.version)
         assert progress.view.rows_per_second >= 0
     view = progress.view
@@ -47,23 +48,23 @@ def test_parts_add_up(parts: list[tuple[int, int, int]]) -> None:
 
 def test_the_first_result_is_timed_once() -> None:
     progress = Progress()
-    progress.part(1, 0, 0, "a", 0)
+    progress.part(1, 0, 0, "a", Held())
     first = progress.view.first_result_seconds
-    progress.part(1, 0, 0, "a", 0)
+    progress.part(1, 0, 0, "a", Held())
     assert progress.view.first_result_seconds == first
 
 
 def test_reused_rows_are_no_speed() -> None:
     progress = Progress()
     for _ in range(3):
-        progress.part(1000, 0, 1000, "", 0)
+        progress.part(1000, 0, 1000, "", Held())
     assert progress.view.rows_per_second == 0
     assert progress.view.eta_seconds is None
 
 
 def test_the_rate_is_rows_over_the_time_they_took() -> None:
     progress = Progress()
-    progress.part(8, 0, 0, "a", 0)
+    progress.part(8, 0, 0, "a", Held())
     first = progress.view.first_result_seconds
     assert first is not None
     # One part: over the time since the start, at least a millisecond.
@@ -74,14 +75,14 @@ def test_the_rate_is_rows_over_the_time_they_took() -> None:
 def test_peaks_are_kept_by_replica() -> None:
     progress = Progress()
     for replica, peak in (("b", 5), ("a", 7), ("b", 3), ("", 99)):
-        progress.part(1, 0, 0, replica, peak)
-    assert progress.view.peak_bytes == (("a", 7), ("b", 5))
+        progress.part(1, 0, 0, replica, Held(peak))
+    assert progress.view.held == (("a", Held(7)), ("b", Held(5)))
 
 
 def test_what_was_on_disk_counts_as_done() -> None:
     progress = Progress()
     progress.resumed(40, 3)
-    progress.part(10, 0, 0, "a", 0)
+    progress.part(10, 0, 0, "a", Held())
     assert (progress.view.rows_done, progress.view.rows_failed) == (50, 3)
 
 
@@ -93,7 +94,7 @@ def test_whatever_happens_wakes_who_watches(what: str) -> None:
         watching = pool.submit(progress.watch, before, 20.0)
         match what:
             case "part":
-                progress.part(1, 0, 0, "a", 0)
+                progress.part(1, 0, 0, "a", Held())
             case "lost":
                 progress.lost("a", FAULT)
             case "notice":

@@ -9,7 +9,9 @@ from orchestrator.units import MIB
 
 
 def test_a_demand_has_what_the_job_file_forces() -> None:
-    resources = Resources(gpu_type=("A100", "cc>=8.0"), share=True, cpus=1.5, memory="1MiB")
+    resources = Resources(
+        gpu_type=("A100", "cc>=8.0"), share=True, cpus=1.5, memory="1MiB"
+    )
     demand = demand_of(
         Estimate(5, 3, 2, budget_tokens=7, kv_cache_bytes=4),
         resources,
@@ -25,9 +27,9 @@ def test_a_demand_has_what_the_job_file_forces() -> None:
 
 
 def test_a_demand_is_the_estimate_within_what_the_job_allows() -> None:
-    estimate = Estimate(5, 3, 2, budget_tokens=7, whole=True)
+    estimate = Estimate(5, 3, 2, budget_tokens=7, whole=True, measured=True)
     resources = Resources(gpus=GpuRange(minimum=2, maximum=4), exclude=("a:0",))
-    assert demand_of(estimate, resources, "K", measured=True) == Demand(
+    assert demand_of(estimate, resources, "K") == Demand(
         engine_key="K",
         weights_bytes=5,
         activation_bytes=3,

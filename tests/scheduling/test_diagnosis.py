@@ -100,6 +100,23 @@ SUMMARIES = [
         "6",
         "it needs 1 CPU device with 6.0 GiB, 0 of 1 could ever take it (1 too small)",
     ),
+    (
+        "a: 24 | 24 job=6",
+        "6 gang=2",
+        "it needs 2 GPUs of one node with 6.0 GiB each, 0 of 2 can take it now "
+        "(1 busy, 1 node busy)",
+    ),
+    (
+        "a: 24 | 24 | 24",
+        "6 2 gang=2",
+        "it needs 2 times 2 GPUs of one node with 6.0 GiB each, "
+        "1 of 2 could ever take it (1 node too small)",
+    ),
+    (
+        "a(4c 8g): 24",
+        "1 gang=0 cpu=6 ram=4",
+        "it needs 6.0 cores and 4.0 GiB of RAM on one node, and none has that",
+    ),
     ("a: 24", "6 2", "it needs 2 GPUs with 6.0 GiB each, 1 of 1 could ever take it"),
 ]
 

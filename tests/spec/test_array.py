@@ -15,6 +15,7 @@ from orchestrator.spec.array import (
     matrix_values,
     task_count,
     task_env,
+    task_output,
     task_spec,
     task_values,
 )
@@ -150,7 +151,9 @@ def test_a_batch_has_its_texts_replaced_in_every_section() -> None:
 )
 def test_each_task_has_a_folder_of_its_own(path: str | None, found: str) -> None:
     output = {} if path is None else {"output": {"path": path}}
-    assert task_spec(command(array="5-6", **output), 0).output.path == found
+    job = command(array="5-6", **output)
+    assert task_spec(job, 0).output.path == found
+    assert task_output(job, 0) == found
 
 
 def test_a_task_knows_itself_by_its_environment() -> None:

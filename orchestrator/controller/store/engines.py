@@ -41,9 +41,9 @@ class Engines(Database):
                 engine_key,
                 peak.gpu_model,
                 json.dumps(asdict(peak.shape), sort_keys=True),
+                seen.lacked,
                 peak.bytes,
                 seen.settled,
-                seen.lacked,
             ),
         )
 
@@ -57,7 +57,7 @@ class Engines(Database):
     def known(self, engine_key: str) -> Known:
         """All that was seen of an engine."""
         query = (
-            "SELECT gpu_model, shape, bytes, settled, lacked FROM peaks"
+            "SELECT gpu_model, shape, lacked, bytes, settled FROM peaks"
             " WHERE engine_key = ? ORDER BY gpu_model, shape, lacked"
         )
         seen = tuple(_seen(*row) for row in self._read(query, (engine_key,)))
@@ -66,7 +66,7 @@ class Engines(Database):
         return Known(seen, _profile(found[0][0]) if found else None)
 
 
-def _seen(gpu_model: str, shape: str, amount: int, settled: int, lacked: int) -> Seen:
+def _seen(gpu_model: str, shape: str, lacked: int, amount: int, settled: int) -> Seen:
     ran = shape_from_json(json.loads(shape))
     assert ran is not None
     return Seen(Peak(ran, amount, gpu_model), bool(settled), bool(lacked))

@@ -97,6 +97,20 @@ class Jobs(Database):
         Returns:
             The tasks that were ended, in order.
         """
+        ended = (State.CANCELLED, Cause.CANCELLED)
+        return self._end_pending(number, at, ended, view_patch)
+
+    def skip_pending(self, number: int, at: str) -> list[JobKey]:
+        """The same for an array whose dependency has failed."""
+        return self._end_pending(number, at, (State.SKIPPED, Cause.DEPENDENCY), {})
+
+    def _end_pending(
+        self,
+        number: int,
+        at: str,
+        ended: tuple[State, Cause],
+        view_patch: Mapping[str, Any],
+    ) -> list[JobKey]:
         waits = "number = ? AND task >= 0 AND state = 'PENDING' AND tasks = 0"
         with self.batch(durable=True):
             rows = self._read(f"SELECT task FROM jobs WHERE {waits}", (number,))
@@ -104,7 +118,7 @@ class Jobs(Database):
                 "UPDATE jobs SET state = ?, cause = ?, finished_at = ?, not_before ="
                 " NULL, view = CASE WHEN json_valid(view) THEN json_patch(view, ?)"
                 f" ELSE view END WHERE {waits}",
-                (State.CANCELLED, Cause.CANCELLED, at, json.dumps(view_patch), number),
+                (*ended, at, json.dumps(view_patch), number),
             )
         return sorted(JobKey(number, task) for (task,) in rows)
 

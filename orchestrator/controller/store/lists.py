@@ -13,7 +13,8 @@ from orchestrator.controller.store.rows import JobRow, Named, QueuedRow
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
 
-_ACTIVE = tuple(s for s in State if s is not State.PENDING and not s.final)
+_OPEN = tuple(s for s in State if not s.final)
+_ACTIVE = tuple(s for s in _OPEN if s is not State.PENDING)
 _PAGE = 10_000
 
 
@@ -48,6 +49,15 @@ class Lists(Jobs):
             _ACTIVE,
         )
         return [job_row(row) for row in rows]
+
+    def open_arrays(self) -> list[JobKey]:
+        """Every array that is not over."""
+        rows = self._read(
+            f"SELECT number FROM jobs WHERE state IN ({_marks(_OPEN)}) AND task = -1"
+            " AND tasks > 0 ORDER BY number",
+            _OPEN,
+        )
+        return [JobKey(number) for (number,) in rows]
 
     def jobs(
         self,

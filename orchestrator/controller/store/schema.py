@@ -133,9 +133,9 @@ _SECOND_TABLES = (
         engine_key TEXT NOT NULL,
         gpu_model TEXT NOT NULL,
         shape TEXT NOT NULL,
+        lacked INTEGER NOT NULL,
         bytes INTEGER NOT NULL,
         settled INTEGER NOT NULL,
-        lacked INTEGER NOT NULL,
         PRIMARY KEY (engine_key, gpu_model, shape, lacked)
     ) WITHOUT ROWID""",
     """CREATE TABLE profiles (
@@ -170,7 +170,7 @@ _SECOND_ROWS = (
     FROM events_1""",
     # What ran then is not known: such a peak may raise an estimate, never lower it.
     """INSERT INTO peaks
-    SELECT engine_key, gpu_model, '{"batch": 1}', bytes, 0, 1 FROM peaks_1""",
+    SELECT engine_key, gpu_model, '{"batch": 1}', 1, bytes, 0 FROM peaks_1""",
     "DROP TABLE peaks_1",
     "DROP TABLE events_1",
     "DROP TABLE jobs_1",

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from orchestrator.engines import cuda
-from orchestrator.engines.base import Batch, Columns, EngineSpec, Loaded
+from orchestrator.engines.base import Batch, Columns, EngineSpec, Held, Loaded
 from orchestrator.engines.embeddings.batches import TokenBatch
 from orchestrator.engines.embeddings.forward import Forward, Padded, choose_forward
 from orchestrator.engines.embeddings.model import Encoder, load_encoder
@@ -22,6 +22,7 @@ from orchestrator.engines.growth import Growth
 from orchestrator.engines.sources import resolve_model
 from orchestrator.engines.transfer import fetch
 from orchestrator.errors import Code, OrchError
+from orchestrator.estimate.model import Shape
 
 # Measured on MiniLM: at 4,096 activations leave the caches, and it is 15 % slower.
 _CPU_TOKENS = 1024
@@ -38,6 +39,7 @@ class EmbeddingsExecutor:
         self._spec = spec
         self._device: torch.device
         self._recipe: Recipe
+        self._largest: Shape | None = None
         self._encoder: Encoder
         self._forward: Forward
 
@@ -59,10 +61,10 @@ class EmbeddingsExecutor:
             )
             self._forward = self._choose_forward()
             budget = self._find_budget()
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not cuda.is_out_of_memory(error):
                 raise
-            raise self._too_large() from error
+            raise self.too_large(error) from error
         return Loaded(
             description=self._describe(source.label, budget),
             weights_bytes=self._encoder.weights_bytes,
@@ -82,6 +84,7 @@ class EmbeddingsExecutor:
         if not isinstance(batch, TokenBatch):
             raise TypeError(f"expected a TokenBatch, got {type(batch).__name__}")
         vectors = fetch(self._vectors(pack(batch, self._device)))
+        self._largest = _larger(self._shape(batch), self._largest)
 
         def result() -> Columns:
             embedding = vectors()
@@ -100,9 +103,23 @@ class EmbeddingsExecutor:
         """Give unused cached memory back."""
         cuda.trim(self._device)
 
-    def peak_bytes(self) -> int:
-        """The most memory it has held on its GPU so far; 0 on a CPU device."""
+    def too_large(self, error: BaseException) -> OrchError:
+        """E104 for that error: what was reserved, held and asked for."""
+        what = f"The model '{self._spec.model.id}'"
+        return cuda.out_of_memory(self._spec, self._device, error, what)
+
+    def held(self) -> Held:
+        """The most memory it has held on its GPU so far; nothing on a CPU device."""
+        return Held(self._peak_bytes(), self._largest)
+
+    def _peak_bytes(self) -> int:
         return cuda.peak_bytes(self._device)
+
+    def _shape(self, batch: TokenBatch) -> Shape:
+        """As the estimate counts it: packed tokens are one row."""
+        if self._forward.name == "packed":
+            return Shape(batch=1, length=len(batch.ids), packed=True)
+        return Shape(batch=len(batch.rows), length=int(batch.lengths.max()))
 
     def _vectors(self, packed: Packed) -> torch.Tensor:
         vectors = pool(self._forward(packed), packed, self._recipe.pooling)
@@ -124,14 +141,16 @@ class EmbeddingsExecutor:
         cuda.reset_peak(self._device)
         growth = Growth(
             _FEWEST_TOKENS,
-            _MOST_TOKENS,
+            self._spec.budget or _MOST_TOKENS,
             self._spec.memory_bytes,
-            base_bytes=self.peak_bytes(),
+            base_bytes=self._peak_bytes(),
+            promised=self._spec.budget,
         )
         while not growth.done:
             self._try(growth)
         self.trim()
         cuda.reset_peak(self._device)
+        self._largest = None
         self._run(self._sample(growth.size))
         return growth.size
 
@@ -144,7 +163,7 @@ class EmbeddingsExecutor:
             if not growth.overflow():
                 raise
             return
-        growth.record(seconds, self.peak_bytes())
+        growth.record(seconds, self._peak_bytes())
 
     def _run(self, batch: TokenBatch) -> float:
         started = time.monotonic()
@@ -163,14 +182,9 @@ class EmbeddingsExecutor:
         rows = f"{self._forward.name} rows, {budget:,} tokens a batch"
         return f"{label}, {dtype}, {pooling}, {rows}"
 
-    def _too_large(self) -> OrchError:
-        return OrchError.of(
-            Code.OUT_OF_GPU_MEMORY,
-            f"The model '{self._spec.model.id}' does not fit into the memory reserved"
-            " for it.",
-            facts=(f"reserved: {self._spec.memory_bytes} bytes",),
-            fix="Set resources.gpu_memory to more, or free memory on the GPU.",
-        )
+
+def _larger(one: Shape, other: Shape | None) -> Shape:
+    return one if other is None else max(one, other, key=lambda shape: shape.tokens)
 
 
 def _sample(length: int, rows: int, vocabulary: int) -> TokenBatch:

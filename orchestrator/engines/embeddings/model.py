@@ -14,6 +14,7 @@ import torch
 import transformers
 from torch.nn import functional
 
+from orchestrator.engines.cuda import is_out_of_memory
 from orchestrator.engines.embeddings.fused import fuse
 from orchestrator.engines.embeddings.recipe import Recipe
 from orchestrator.engines.sources import check_weights, read_config, read_json
@@ -134,7 +135,7 @@ def _load(path: Path, model: Model, dtype: torch.dtype) -> Any:  # noqa: ANN401
             **{_DTYPE_KEY: dtype},
         )
     except Exception as error:
-        if isinstance(error, torch.OutOfMemoryError):
+        if is_out_of_memory(error):
             raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise _failed(

@@ -20,17 +20,19 @@ import numpy as np
 import torch
 
 from orchestrator.engines import cuda
-from orchestrator.engines.base import Batch, Columns, EngineSpec, Loaded
+from orchestrator.engines.base import Batch, Columns, EngineSpec, Held, Loaded
 from orchestrator.engines.growth import Growth
 from orchestrator.engines.torch_module.outputs import Pending, join, pending
 from orchestrator.engines.torch_module.prepare import RowBatch
 from orchestrator.engines.torch_module.user_code import UserCode
 from orchestrator.engines.transfer import to_device
-from orchestrator.errors import Code, OrchError
+from orchestrator.errors import OrchError
+from orchestrator.estimate.batches import MOST_ROWS
+from orchestrator.estimate.known import Profile
+from orchestrator.estimate.model import Shape
 from orchestrator.scheduling.snapshot import DeviceKind
 
 _CPU_ROWS = 64
-_GPU_ROWS = 8192
 _FIRST_ROWS = 8
 
 
@@ -44,10 +46,16 @@ class TorchExecutor:
         self._module: Any
         self._dtype: torch.dtype
         self._code = UserCode(spec.code, spec.folder)
-        self._most = _GPU_ROWS if spec.kind is DeviceKind.CUDA else _CPU_ROWS
+        on_gpu = spec.kind is DeviceKind.CUDA
+        self._most = (spec.budget or MOST_ROWS) if on_gpu else _CPU_ROWS
         # Its trials are the job's own rows, so they cost no time.
         self._growth = Growth(_FIRST_ROWS, self._most, spec.memory_bytes, math.inf)
         self._warm = False
+        self._weights_bytes = 0
+        self._small: dict[int, int] = {}
+        """Rows of the first trials -> what they took beside the weights."""
+        self._largest = 0
+        """Rows of the largest batch, since the peak was last forgotten."""
 
     def load(self) -> Loaded:
         """Import the module's file, make the module and put it on the GPU.
@@ -63,8 +71,8 @@ class TorchExecutor:
         except (RuntimeError, MemoryError) as error:
             if not cuda.is_out_of_memory(error):
                 raise
-            raise self._too_large() from error
-        tensors = [*self._module.parameters(), *self._module.buffers()]
+            raise self.too_large(error) from error
+        tensors = _tensors(self._module)
         floats = (t.dtype for t in tensors if t.is_floating_point())
         self._dtype = next(floats, torch.float32)
         on_gpu = self._device.type == "cuda"
@@ -74,11 +82,12 @@ class TorchExecutor:
                 self._most,
                 self._spec.memory_bytes,
                 math.inf,
-                base_bytes=self.peak_bytes(),
+                base_bytes=cuda.peak_bytes(self._device),
+                promised=self._spec.budget,
             )
         return Loaded(
             description=f"{self._spec.model.entry}, {str(self._dtype)[6:]}",
-            weights_bytes=sum(t.numel() * t.element_size() for t in tensors),
+            weights_bytes=self._weights_bytes,
             budget=self._most,
             device=cuda.device_name(self._device),
             gpu=cuda.gpu_uuid() if on_gpu else "",
@@ -111,14 +120,33 @@ class TorchExecutor:
         """Give unused cached memory back."""
         cuda.trim(self._device)
 
-    def peak_bytes(self) -> int:
-        """The most memory it has held on its GPU so far; 0 on a CPU device."""
-        return cuda.peak_bytes(self._device)
+    def too_large(self, error: BaseException) -> OrchError:
+        """E104 for that error: what was reserved, held and asked for."""
+        return cuda.out_of_memory(
+            self._spec,
+            self._device,
+            error,
+            f"{self._spec.model.entry}",
+            weights_bytes=self._weights_bytes,
+        )
+
+    def held(self) -> Held:
+        """The most memory it has held on its GPU so far; nothing on a CPU device."""
+        if self._device.type == "cpu" or not self._largest:
+            return Held()
+        small = tuple(sorted(self._small.items()))
+        return Held(
+            cuda.peak_bytes(self._device),
+            Shape(batch=self._largest),
+            settled=self._growth.done and self._growth.settled,
+            profile=Profile(self._weights_bytes, small) if len(small) > 1 else None,
+        )
 
     def _place(self, module: torch.nn.Module) -> torch.nn.Module:
         dtype = self._spec.model.dtype
         chosen = None if dtype == "auto" else getattr(torch, dtype)
         module.eval().requires_grad_(requires_grad=False)
+        self._weights_bytes = sum(_bytes(t, chosen) for t in _tensors(module))
         return module.to(self._device, chosen)
 
     def _parts(self, batch: RowBatch) -> Iterator[RowBatch]:
@@ -149,9 +177,21 @@ class TorchExecutor:
             first, second = (self._forward(half) for half in halves)
             return lambda: join([first(), second()])
         if self._warm and size == self._growth.size:
-            self._growth.record(time.monotonic() - started, self.peak_bytes())
+            self._learn(size, time.monotonic() - started)
         self._warm = True
         return wait
+
+    def _learn(self, rows: int, seconds: float) -> None:
+        """A trial has run: what it took, whether a larger one is worth it."""
+        if rows in (_FIRST_ROWS, 2 * _FIRST_ROWS):
+            used = cuda.used_bytes(self._device)
+            self._small[rows] = max(0, used - self._weights_bytes)
+        self._growth.record(seconds, cuda.peak_bytes(self._device))
+        if self._growth.done and self._growth.settled:
+            # What larger trials took says nothing of the size that stays.
+            self.trim()
+            cuda.reset_peak(self._device)
+            self._largest = 0
 
     def _forward(self, part: RowBatch) -> Pending:
         try:
@@ -160,6 +200,7 @@ class TorchExecutor:
             if self.is_out_of_memory(error):
                 raise
             raise self._code.raised("forward", error) from error
+        self._largest = max(self._largest, len(part.rows))
         if hasattr(self._module, "postprocess"):
             return self._postprocess(output, len(part.rows))
         return pending(output, len(part.rows))
@@ -195,10 +236,14 @@ class TorchExecutor:
         dtype = self._dtype if value.is_floating_point() else None
         return value.to(self._device, dtype, non_blocking=True)
 
-    def _too_large(self) -> OrchError:
-        return OrchError.of(
-            Code.OUT_OF_GPU_MEMORY,
-            f"{self._spec.model.entry} does not fit into the memory reserved for it.",
-            facts=(f"reserved: {self._spec.memory_bytes} bytes",),
-            fix="Set resources.gpu_memory to more, or free memory on the GPU.",
-        )
+
+def _tensors(module: torch.nn.Module) -> list[torch.Tensor]:
+    return [*module.parameters(), *module.buffers()]
+
+
+def _bytes(tensor: torch.Tensor, dtype: torch.dtype | None) -> int:
+    """What a tensor takes once its floats are of this dtype, if one is asked for."""
+    size = tensor.element_size()
+    if dtype is not None and tensor.is_floating_point():
+        size = dtype.itemsize
+    return tensor.numel() * size

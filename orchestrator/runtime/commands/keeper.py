@@ -82,13 +82,17 @@ class _Keeper:
                     each.wire.send({"signal": order["signal"]})
 
     def _start(self, order: shim.Order) -> None:
-        ours, theirs = socket.socketpair()
         keeper = os.getpid()
         try:
-            pid = os.fork()
+            ours, theirs = socket.socketpair()
+            try:
+                pid = os.fork()
+            except OSError:
+                ours.close()
+                theirs.close()
+                raise
         except OSError as error:
-            ours.close()
-            theirs.close()
+            # Out of descriptors or processes: those that run must not suffer for it.
             self._agent.send({"id": order.id, "end": shim.never_started(error)})
             return
         if pid == 0:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from orchestrator.lifecycle.key import JobKey
+from orchestrator.runtime.commands.claims import claim
 from orchestrator.runtime.commands.environment import MARK, command_environment
 from orchestrator.runtime.commands.marks import end_marked
-from orchestrator.runtime.commands.shim import EXIT
+from orchestrator.runtime.commands.shim import EXIT, never_started
 from orchestrator.runtime.commands.spec import (
     CommandEnd,
     CommandNews,
@@ -114,9 +115,8 @@ class Commands:
         with self._changed:
             if attempt in self._running or attempt in self._ended:
                 return
-            before = _read_end(attempt, folder)
+            before = _end_before(attempt, spec.run, folder)
             if before is not None:
-                # It ended under an earlier agent, which could not say so any more.
                 self._ended[attempt] = before
                 self._tell()
                 return
@@ -149,8 +149,8 @@ class Commands:
     def _listen(self, keeper: _Keeper) -> None:
         while (messages := keeper.wire.receive()) is not None:
             with self._changed:
-                if any([self._hear(message) for message in messages]):
-                    self._version += 1
+                for message in messages:
+                    self._version += self._hear(message)
                 self._changed.notify_all()
         # No other keeper starts, and no command, before what this one had is gone.
         with self._starting:
@@ -181,8 +181,7 @@ class Commands:
             self._ended[attempt] = CommandEnd(*attempt, **end)
             return
         # It may have ended, and written so, before it could be told.
-        lost = CommandEnd(*attempt, None, None, 0.0, 0.0)
-        self._ended[attempt] = _read_end(attempt, folder) or lost
+        self._ended[attempt] = _read_end(attempt, folder) or _lost(attempt)
 
     def _has_pid(self, attempt: Attempt) -> bool:
         running = self._running.get(attempt)
@@ -224,6 +223,24 @@ def _id(attempt: Attempt) -> str:
 def _attempt(text: str) -> Attempt:
     key, _, number = text.partition("/")
     return JobKey.parse(key), int(number)
+
+
+def _lost(attempt: Attempt) -> CommandEnd:
+    return CommandEnd(*attempt, None, None, 0.0, 0.0)
+
+
+def _end_before(attempt: Attempt, run: str, folder: Path) -> CommandEnd | None:
+    """How an attempt has ended that must not be started (again)."""
+    try:
+        if run:
+            claim(folder.parent, run)
+    except OSError as error:
+        return CommandEnd(*attempt, **never_started(error))
+    if not folder.exists():
+        return None
+    # It was begun under an earlier agent. If that one was killed before it ended, so
+    # was the command: never is an attempt started twice.
+    return _read_end(attempt, folder) or _lost(attempt)
 
 
 def _read_end(attempt: Attempt, folder: Path) -> CommandEnd | None:

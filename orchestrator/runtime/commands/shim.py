@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -20,6 +21,16 @@ from orchestrator.runtime.commands.wire import Wire
 
 LOG = "rank-0.log"
 EXIT = "exit.json"
+
+_FULL = {
+    errno.EAGAIN,
+    errno.EDQUOT,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.ENOSPC,
+}
+"""The node has no room now; nothing is wrong with the command."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,11 @@ def guard(order: Order, keeper_pid: int, keeper: Wire) -> NoReturn:
 
 def never_started(error: Exception) -> dict[str, Any]:
     """The end of a command for which there is no folder or no process."""
-    return _end(error=f"{type(error).__name__}: {error}")
+    return {**_end(error=f"{type(error).__name__}: {error}"), "full": _is_full(error)}
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in _FULL
 
 
 class _KeeperGoneError(Exception):
@@ -107,6 +122,8 @@ class _Shim:
                 self._listen()
             if self._signalled is not None:
                 return _end(signalled=self._signalled)
+            # Whoever finds it knows that this attempt was begun.
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return self._start_and_wait(log, workdir / self._order.cwd)
         finally:
             log.close()
@@ -117,6 +134,8 @@ class _Shim:
             os.chdir(cwd)
             self._child = _spawn(self._order, theirs)
         except (OSError, ValueError) as error:
+            if _is_full(error):
+                raise
             log.write(f"orch: {self._order.argv[0]}: {error}\n".encode())
             return _end(exit_code=127 if isinstance(error, FileNotFoundError) else 126)
         os.close(theirs)
@@ -129,6 +148,9 @@ class _Shim:
         while data := _read(output):
             log.write(data)
         code = os.waitstatus_to_exitcode(status)
+        if code < 0 and self._keeper.ended():
+            # Killed perhaps by who clears up after a dead agent: that is no end.
+            raise _KeeperGoneError
         return _end(exit_code=code) if code >= 0 else _end(signalled=-code)
 
     def _wait(self, output: int, log: LogWriter) -> int:
@@ -140,13 +162,14 @@ class _Shim:
             ready = {source for source, _ in poll.poll()}
             if output in ready and _pump(output, log) == b"":
                 poll.unregister(output)
-            if self._keeper.fileno() in ready:
-                self._listen()
+            # Before the keeper is heard: if it is gone, an end is worth keeping yet.
             if self._deaths.fileno() in ready:
                 self._deaths.clear()
                 pid, status = os.waitpid(self._child, os.WNOHANG)
                 if pid:
                     return status
+            if self._keeper.fileno() in ready:
+                self._listen()
 
     def _listen(self) -> None:
         messages = self._keeper.receive()

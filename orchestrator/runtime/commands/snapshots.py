@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 
 from orchestrator.errors import Code, OrchError
@@ -38,9 +39,11 @@ class Snapshots:
         if hashlib.sha256(code).hexdigest() != sha256:
             raise OrchError.of(Code.BAD_VALUE, "a snapshot came with other bytes")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = self._folder / f"{sha256}.{os.getpid()}.new"
-        new.write_bytes(code)
-        new.rename(self._path(sha256))
+        # The tasks of an array bring the same code at once: a name for each.
+        file, new = tempfile.mkstemp(".new", f"{sha256}.", self._folder)
+        with os.fdopen(file, "wb") as written:
+            written.write(code)
+        Path(new).rename(self._path(sha256))
 
     def _path(self, sha256: str) -> Path:
         return self._folder / f"{sha256}.tar.gz"

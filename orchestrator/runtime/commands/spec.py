@@ -36,6 +36,7 @@ class CommandSpec:
         snapshot: Unpacked into `workdir`, once a job; `None` leaves it empty.
         cwd: Where in `workdir` it starts; an absolute path is taken as it is.
         gpus: UUIDs of the GPUs that it may see; none is the default.
+        run: Unique over all jobs of all time, as numbers are not; empty: not said.
     """
 
     key: JobKey
@@ -47,6 +48,7 @@ class CommandSpec:
     snapshot: Snapshot | None = None
     cwd: str = "."
     gpus: tuple[str, ...] = ()
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class CommandEnd:
         started_at: Seconds since the epoch, on the node's clock.
         ended_at: The same.
         error: Why it was never started: its snapshot could not be unpacked.
+        full: It was not because the node has no processes, descriptors or disk left.
     """
 
     key: JobKey
@@ -82,6 +85,7 @@ class CommandEnd:
     started_at: float
     ended_at: float
     error: str = ""
+    full: bool = False
 
     @property
     def lost(self) -> bool:

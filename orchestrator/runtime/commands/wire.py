@@ -44,6 +44,16 @@ class Wire:
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [json.loads(line) for line in lines]
 
+    def ended(self) -> bool:
+        """Whether the other end is gone and has left nothing to receive."""
+        try:
+            flags = socket.MSG_PEEK | socket.MSG_DONTWAIT
+            return self._end.recv(1, flags) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def close(self) -> None:
         """Close this end; the other one sees it."""
         self._end.close()
