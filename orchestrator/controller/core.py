@@ -24,7 +24,7 @@ from orchestrator.controller.views import job_view, public
 from orchestrator.errors import Code, Fault, OrchError
 from orchestrator.lifecycle.causes import main_cause
 from orchestrator.lifecycle.key import JobKey
-from orchestrator.lifecycle.machine import JobMachine
+from orchestrator.lifecycle.machine import JobMachine, Rules
 from orchestrator.lifecycle.messages import Event, Instruction
 from orchestrator.lifecycle.states import State
 from orchestrator.lifecycle.wire import event_to_json, instruction_text
@@ -154,14 +154,10 @@ class Core:
             OrchError: E203, it is no job to this version.
         """
         work = self.request(row.key.number).work(self.snapshots, row.key.task)
-        rules = rules_of(work.job)
-        machine = JobMachine(rules)
-        if "machine" in row.view:
-            machine = JobMachine.restored(rules, row.view["machine"])
         return ActiveJob(
             row=row,
             work=work,
-            machine=machine,
+            machine=_machine_of(row, rules_of(work.job)),
             run=row.view.get("run") or _run_of(row),
             nodes={(a, rank): node for a, rank, node in row.view.get("nodes", ())},
             attempts=self.store.attempts(row.key),
@@ -310,6 +306,15 @@ class Core:
         for job in jobs:
             self.save_ended(job)
         return [job for job in jobs if job.key not in self.unsaved]
+
+
+def _machine_of(row: JobRow, rules: Rules) -> JobMachine:
+    told = row.view.get("machine") or JobMachine(rules).to_json()
+    if row.state.final and told["state"] != row.state:
+        # Tasks that wait are ended all at once, without a machine.
+        why = row.cause or None
+        told = {**told, "state": row.state, "why": why, "waits_for_retry": False}
+    return JobMachine.restored(rules, told)
 
 
 def _run_of(row: JobRow) -> str:

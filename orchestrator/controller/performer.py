@@ -36,6 +36,8 @@ from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
 from orchestrator.lifecycle.wire import event_to_json
 
+AGAIN_S = 1.0
+
 
 class Performer:
     """Events in, machine, effects out. Lives on the loop's thread."""
@@ -141,12 +143,19 @@ class Performer:
             self._core.loop.post(partial(self._skip, whole, keys, failed))
         self._find_place()
 
-    def _skip(self, whole: JobKey, keys: list[JobKey], failed: DependencyFailed) -> None:
+    def _skip(
+        self, whole: JobKey, keys: list[JobKey], failed: DependencyFailed
+    ) -> None:
         core = self._core
         waiting = [key for key in keys if key in core.queue]
         in_hand = any(job.key.whole == whole for job in core.jobs.values())
         if waiting and waiting[0].is_task and not in_hand:
-            self._skip_tasks(whole, failed)
+            try:
+                self._skip_tasks(whole, failed)
+            except OrchError:
+                # The disk refuses; they wait, and nobody else would tell them.
+                again = partial(self._skip, whole, keys, failed)
+                core.loop.later(AGAIN_S, again)
             return
         for key in waiting:
             try:

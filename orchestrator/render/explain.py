@@ -105,7 +105,8 @@ def _hints(job: JobView) -> Items:
     key = job.key
     if job.tasks is not None:
         hints.append(f"orch status {key}   its tasks; orch explain {key}.0 one of them")
-    if job.state.final and job.command is not None and job.tasks is None:
+    ran = job.state.final and job.started_at is not None
+    if ran and job.command is not None and job.tasks is None:
         hints.append(f"orch logs {key} --tail 20   what it wrote last")
     if job.state is State.PENDING:
         hints.append(f"orch cancel {key}   take it out of the queue")

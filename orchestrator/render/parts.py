@@ -16,7 +16,9 @@ def parts_note(demand: Demand) -> str:
     parts = [(name, n) for name, n in demand.parts if n and name not in _COLUMNS]
     if not parts:
         return ""
-    sums = " + ".join(f"{_NAMES.get(name, name)} {format_memory(n)}" for name, n in parts)
+    sums = " + ".join(
+        f"{_NAMES.get(name, name)} {format_memory(n)}" for name, n in parts
+    )
     return f"ACTIVATIONS = {sums}{_batch(demand)}."
 
 

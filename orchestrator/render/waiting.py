@@ -12,6 +12,8 @@ from orchestrator.units import format_memory
 _NUMBERS_SHOWN = 6
 _SAID_BY_TEXT = ("at",)
 """Times, which the text has by the clock."""
+_CLEAR = ("not_before",)
+"""Tiers whose text needs no heading in a line."""
 
 
 def waits_for(job: JobView) -> str:
@@ -37,7 +39,9 @@ def waiting_lines(job: JobView) -> list[tuple[str, str]]:
 
 def _first(job: JobView) -> str:
     if job.waiting:
-        return f"{job.waiting[0].tier.replace('_', ' ')}: {_text(job.waiting[0])}"
+        first = job.waiting[0]
+        tier = "" if first.tier in _CLEAR else f"{first.tier.replace('_', ' ')}: "
+        return f"{tier}{_text(first)}"
     if job.diagnosis is not None:
         return job.diagnosis.summary
     return "waits for the jobs before it"
@@ -56,15 +60,15 @@ def _text(item: Waiting) -> str:
 def _numbers(item: Waiting) -> str:
     """The plain values of a tier's data that its text does not say already."""
     told = _text(item)
-    plain = (
-        (name.removesuffix("_bytes"), _value(name, value))
+    plain = {
+        name: _value(name, value)
         for name, value in item.data.items()
         if isinstance(value, str | int | float) and not isinstance(value, bool)
-    )
+    }
     untold = [
-        f"{name}={value}"
-        for name, value in plain
-        if value not in told and name not in _SAID_BY_TEXT
+        f"{name.removesuffix('_bytes')}={value}"
+        for name, value in plain.items()
+        if item.data[name] and value not in told and name not in _SAID_BY_TEXT
     ]
     return " ".join(untold[:_NUMBERS_SHOWN])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import psutil
@@ -33,10 +34,17 @@ def read_gpus(node_id: str, node: str, visible: str | None, cores: int) -> list[
         return []
     chosen = _visible(visible, pynvml.nvmlDeviceGetCount())
     share = max(1, cores // max(1, len(chosen)))
-    return [
+    gpus = [
         _read_one(which, index, node_id, node, share)
         for index, which in enumerate(chosen)
     ]
+    # Only those that jobs may have: the driver names all of the machine.
+    listed = {gpu.uuid for gpu in gpus}
+    return [replace(gpu, peers=_listed(gpu.peers, listed)) for gpu in gpus]
+
+
+def _listed(peers: tuple[Uuid, ...], listed: set[Uuid]) -> tuple[Uuid, ...]:
+    return tuple(peer for peer in peers if peer in listed)
 
 
 def _visible(visible: str | None, count: int) -> list[int | str]:
@@ -81,8 +89,9 @@ def _healthy(which: int | str, index: int, node_id: str, node: str, cores: int) 
     else:
         handle = pynvml.nvmlDeviceGetHandleByUUID(which)
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    uuid = Uuid(_text(pynvml.nvmlDeviceGetUUID(handle)))
     return Gpu(
-        uuid=Uuid(_text(pynvml.nvmlDeviceGetUUID(handle))),
+        uuid=uuid,
         node_id=node_id,
         node=node,
         index=index,
@@ -96,6 +105,7 @@ def _healthy(which: int | str, index: int, node_id: str, node: str, cores: int) 
         utilization=_optional(lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu),
         temperature=_optional(lambda: pynvml.nvmlDeviceGetTemperature(handle, 0)),
         compute=_optional(lambda: _compute(handle)) or 0,
+        peers=_peers(uuid),
     )
 
 
@@ -110,7 +120,36 @@ def _problem(handle: Any) -> str:  # noqa: ANN401 - an opaque pointer
     errors = _optional(
         lambda: pynvml.nvmlDeviceGetTotalEccErrors(handle, uncorrected, volatile)
     )
-    return f"{errors} uncorrectable memory errors since boot" if errors else ""
+    if errors:
+        return f"{errors} uncorrectable memory errors since boot"
+    # Ampere and newer remap rows, and do without a broken one until they are reset.
+    remapped = _optional(lambda: pynvml.nvmlDeviceGetRemappedRows(handle))
+    if remapped and remapped[3]:
+        return "a row of its memory is broken and could not be remapped"
+    retiring = _optional(lambda: pynvml.nvmlDeviceGetRetiredPagesPendingStatus(handle))
+    if retiring == pynvml.NVML_FEATURE_ENABLED:
+        return "broken pages of its memory are in use until it is reset"
+    return ""
+
+
+@lru_cache(maxsize=64)
+def _peers(uuid: Uuid) -> tuple[Uuid, ...]:
+    """The GPUs of this machine that it reaches over NVLink; asked once."""
+    count = _optional(pynvml.nvmlDeviceGetCount) or 0
+    found = (_optional(partial(_peer, uuid, index)) for index in range(count))
+    return tuple(peer for peer in found if peer)
+
+
+def _peer(uuid: Uuid, index: int) -> Uuid | None:
+    """The GPU of this index, if this one reaches it over NVLink."""
+    other = pynvml.nvmlDeviceGetHandleByIndex(index)
+    peer = Uuid(_text(pynvml.nvmlDeviceGetUUID(other)))
+    if peer == uuid:
+        return None
+    handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+    over = pynvml.NVML_P2P_CAPS_INDEX_NVLINK
+    status = pynvml.nvmlDeviceGetP2PStatus(handle, other, over)
+    return peer if status == pynvml.NVML_P2P_STATUS_OK else None
 
 
 def _owners(handle: Any) -> tuple[Owner, ...]:  # noqa: ANN401 - an opaque pointer
@@ -134,6 +173,7 @@ def _owner(pid: int, used_bytes: int) -> Owner:
 
 
 def _optional(read: Callable[[], T]) -> T | None:
+    """`None` where this GPU or its driver cannot say it: it may work all the same."""
     try:
         return read()
     except pynvml.NVMLError:

@@ -193,6 +193,20 @@ def test_an_agent_that_dies_takes_its_commands_along(two: Plant) -> None:
     assert (attempt["attempt"], attempt["cause"]) == (1, "worker_died")
 
 
+def test_an_end_that_a_dying_agent_never_told_is_found(two: Plant) -> None:
+    job = two.command(retry={"max": 1, "backoff": "0.01s..0.01s"})
+    two.started(job)
+    commands = two.world.node_commands
+
+    def ends_and_dies() -> None:
+        commands.end((JobKey(job), 1), 0, None)
+        commands.die()
+
+    two.world.change(ends_and_dies)
+    view = two.until_state(job, "SUCCEEDED")
+    assert (view["attempt"], commands.started) == (1, [(JobKey(job), 1)])
+
+
 def test_a_lost_command_without_attempts_is_lost(two: Plant) -> None:
     job = two.command(retry={"max": 0})
     two.started(job)

@@ -95,3 +95,13 @@ def test_all_tasks_of_an_array_are_skipped_at_once(two: Plant) -> None:
     assert view["cause"] == "dependency"
     assert not len(two.core.queue)
     assert not two.core.jobs
+
+
+def test_tasks_that_were_ended_all_at_once_can_be_retried(two: Plant) -> None:
+    two.started(two.command(resources={"cpus": 2}))
+    array = two.command(array={"range": "0-19"})
+    two.cancel(array)
+    two.until_state(array, "CANCELLED")
+    two.retry(array)
+    assert two.tasks(array) == ["PENDING"] * 20
+    assert two.job(f"{array}.7")["attempt"] == 2

@@ -27,7 +27,7 @@ PARTS = (
 def test_the_parts_without_a_column_are_told(shape: Shape | None, batches: str) -> None:
     demand = Demand("k", 1, 2, 3, parts=PARTS, shape=shape)
     assert parts_note(demand) == (
-        f"ACTIVATIONS = activations 2.0 GiB + workspace 32.0 MiB{batches}."
+        f"ACTIVATIONS = activations 2.0 GiB + workspace 32 MiB{batches}."
     )
 
 

@@ -36,12 +36,13 @@ def test_the_plan_as_people_see_it(cluster: str, golden: str) -> None:
 
 def test_a_need_that_is_not_known_shows_no_number_for_it() -> None:
     plan = plan_of(demand_from("1 whole"), snapshot_of("a: cpu 10"))
-    *_, row, note = plan_table(plan, "mine:Net")
+    *_, row, note, why = plan_table(plan, "mine:Net")
     assert row.split()[-5:] == ["\N{EN DASH}", "8.5", "0.5", "9.0", "1.0"]
     assert note == (
         "  RESERVE = weights + activations + context, all that can be had: "
         "mine:Net is of unknown size."
     )
+    assert "measured on GPUs only" in why
 
 
 def test_measured_is_said() -> None:

@@ -161,6 +161,18 @@ def test_an_end_that_was_never_told_is_told_by_the_next_agent(tmp_path: Path) ->
     assert (tmp_path / "jobs" / "1" / "workdir" / "ran").read_text() == "x\n"
 
 
+def test_an_attempt_is_never_begun_by_two_agents(tmp_path: Path) -> None:
+    spec = shell(1, "echo x >> ran; echo up; sleep 1000")
+    with command_node(tmp_path) as first:
+        first.start(spec)
+        first.wait_log(spec, b"up")
+    with command_node(tmp_path) as second:
+        assert second.start(spec) == 0
+        (end,) = second.news().ended
+    assert end.lost
+    assert (tmp_path / "jobs" / "1" / "workdir" / "ran").read_text() == "x\n"
+
+
 def test_the_end_is_on_disk_before_it_is_told(node: CommandNode) -> None:
     spec = shell(1, "exit 3")
     end = node.run(spec)

@@ -58,6 +58,21 @@ def test_gpus_are_torchs_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
         assert 0 <= gpu.total_bytes - properties.total_memory < 4 * GIB
         assert 0 < gpu.free_bytes <= gpu.total_bytes
         assert gpu.cores == max(1, 16 // count)
+        assert gpu.compute == 10 * properties.major + properties.minor
+
+
+def test_peers_are_gpus_of_the_list_and_reach_each_other() -> None:
+    every = gpus()
+    by_uuid = {gpu.uuid: gpu for gpu in every}
+    for gpu in every:
+        assert gpu.uuid not in gpu.peers
+        assert set(gpu.peers) <= set(by_uuid)
+        for peer in gpu.peers:
+            assert gpu.uuid in by_uuid[peer].peers
+            pair = gpu.index, by_uuid[peer].index
+            assert torch.cuda.can_device_access_peer(*pair)
+    (alone,) = read_gpus("n1", "box", every[0].uuid, 16)
+    assert alone.peers == (), "jobs cannot have the others"
 
 
 def test_a_node_with_gpus_has_no_cpu_devices(monkeypatch: pytest.MonkeyPatch) -> None:
