@@ -21,7 +21,7 @@ from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
 from orchestrator.scheduling.plan import Diagnosis, Plan
 
-RESTART_SECONDS = 15.0
+RESTART_SECONDS = 30.0
 """How long a controller that was killed may take to be back."""
 SUBMIT_SECONDS = 60.0
 """Estimating may read a model's config from a slow disk or the network."""

@@ -24,7 +24,7 @@ from orchestrator.lifecycle.key import JobKey
 from orchestrator.scheduling.diagnosis import diagnosis_fault
 from orchestrator.scheduling.plan import Diagnosis, Plan
 from orchestrator.scheduling.snapshot import Snapshot
-from orchestrator.units import format_memory
+from orchestrator.scheduling.waiting import node_need
 
 IN_HAND = 256
 """Jobs that wait are kept ready up to this many; of the others the store knows."""
@@ -135,7 +135,8 @@ class Admission:
                 )
         if request.now:
             self._refuse_to_wait(checked)
-        self._check_unused(request)
+        if isinstance(checked.work, BatchWork):
+            self._check_unused(request)
         row = core.store.accept(_new_job(checked))
         core.keep_request(row.key.number, replace(request, secrets={}, now=False))
         if row.tasks:
@@ -161,13 +162,11 @@ class Admission:
         ):
             return
         largest = max(rooms, key=lambda room: (room.cores, room.memory_bytes))
+        has = node_need(largest.cores, largest.memory_bytes)
         fault = Fault(
             Code.BAD_VALUE,
-            f"no node has {cpus:g} cores and {format_memory(memory_bytes)} of memory",
-            facts=(
-                f"the largest, '{largest.name}', has {largest.cores} cores and "
-                f"{format_memory(largest.memory_bytes)}",
-            ),
+            f"no node has {node_need(cpus, memory_bytes)}",
+            facts=(f"the largest, '{largest.name}', has {has}",),
             fix="lower resources.cpus or resources.memory",
             exits=EXIT_NEVER,
         )
@@ -177,7 +176,7 @@ class Admission:
         why = self._waits_for(checked)
         if why:
             fault = Fault(
-                Code.NOT_ENOUGH_GPU_MEMORY,
+                Code.WRONG_STATE,
                 f"the job cannot start now: {why}",
                 fix="leave --wait-start out: it starts by itself",
             )
@@ -203,7 +202,7 @@ class Admission:
         if "{id}" in output:
             return
         other = self._core.store.writing_to(output)
-        if other is not None:
+        if other is not None and other.number not in _after(request):
             raise OrchError.of(
                 Code.WRONG_STATE,
                 f"job {other} is writing to '{output}', or waits to",
@@ -211,7 +210,9 @@ class Admission:
             )
 
     def _save_array(self, row: JobRow, checked: Checked) -> None:
-        view = array_view(row, checked.request, checked.work)
+        # As the file has it: what the tasks put in its place is theirs.
+        whole = checked.request.work(self._core.snapshots)
+        view = array_view(row, checked.request, whole)
         self._core.store.save_view(row.key, view)
 
     def _queue(self, whole: JobRow, key: JobKey, checked: Checked) -> None:

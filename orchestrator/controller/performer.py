@@ -187,9 +187,6 @@ class Performer:
         job.attempts.append(row)
         self._give_back(job, retry.state)
         job.begin_attempt(instant_in(retry.delay_s))
-        job.notices.append(
-            f"attempt {row.attempt} ended: {row.text}; another one follows"
-        )
         self._core.save_ended(job)
         self.limits.retry(job, retry.delay_s)
 

@@ -168,7 +168,7 @@ class Placer:
         waiting = []
         for job in front:
             found = looked.files.get(job.key)
-            if job.machine.state is not State.PENDING:
+            if job.machine.state is not State.PENDING or self._still_leaves(job):
                 continue
             if isinstance(found, Fault):
                 self._perform(job, GaveUp(found))
@@ -180,6 +180,17 @@ class Placer:
                 waiting.append(_waiting(job, demand))
         decision = pick(waiting, self._running(), snapshot, _epoch(), POLICY)
         self._carry_out(front, decision)
+
+    def _still_leaves(self, job: ActiveJob) -> bool:
+        """Whether GPUs that ran out of memory under it are about to be free again.
+
+        Without waiting for them it would be given fewer than it had.
+        """
+        engines = self._core.fleet.engines.values()
+        own = f"orch:job-{job.key}:"
+        return job.machine.raises > 0 and any(
+            engine.leaving and engine.name.startswith(own) for engine in engines
+        )
 
     def _carry_out(
         self, front: list[ActiveJob], decision: QueueDecision[JobKey]

@@ -202,14 +202,14 @@ class Runners:
             return
         pid, engine.pid = engine.pid, 0
         job.details[engine.replica] = fault.message
+        if fault.code is Code.OUT_OF_GPU_MEMORY:
+            self._out_of_memory(job, engine, fault, pid)
+            return
         job.notices.append(
             f"replica {engine.replica} on {engine.gpu.name} was lost "
             f"({fault.message}); its rows run elsewhere"
         )
         node, replica = engine.gpu.node_id, engine.replica
-        if fault.code is Code.OUT_OF_GPU_MEMORY:
-            self._out_of_memory(job, engine, fault, pid)
-            return
         self._core.loop.effect(
             lambda: self._core.cluster.node_answers(node),
             lambda alive: self._perform(job, _loss(replica, fault, alive=alive)),

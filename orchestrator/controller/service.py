@@ -58,6 +58,7 @@ class Service:
         """Take up what an earlier controller left, then decide until stopped."""
         # Agents start now, so that their zygotes have torch when the first job comes.
         self._core.loop.thread(self._tick_for_ever, "tick")
+        self._core.loop.effect(self._drop_snapshots, lambda _dropped: None)
         self._core.loop.post(self._perform.runners.prepare)
         self._core.loop.post(self._look)
         self._core.loop.run()
@@ -162,6 +163,10 @@ class Service:
         key = self._admission.accept(checked)
         self._look()
         return key
+
+    def _drop_snapshots(self) -> int:
+        """Files that were sent for jobs that never came."""
+        return self._core.snapshots.drop_unused(self._core.store.snapshots())
 
     def _snapshot(self) -> Snapshot:
         gpus = self._core.cluster.gpus()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.controller.asked import Listing
+from orchestrator.controller.commands import attempt_folder
 from orchestrator.controller.core import Core
 from orchestrator.controller.store import EventRow, JobRow, Usage
 from orchestrator.controller.views import stored_view, waiting_json
@@ -96,11 +97,17 @@ class Shown:
             if view is None:
                 newest = self._newest(row, waits=row.key in told)
                 view = stored_view(newest, self._whole(row, wholes))
-            view = {**view, **self._counted(row)}
+            view = {**view, **self._counted(row), "logs": self._logs(row)}
             if view["state"] == State.PENDING:
                 view |= told.get(row.key, {})
             views.append(view)
         return views
+
+    def _logs(self, row: JobRow) -> str:
+        """Where the newest attempt's logs are, on the node that it ran on."""
+        if row.tasks:
+            return ""
+        return str(self._core.state / attempt_folder(row.key, row.attempt))
 
     def _newest(self, row: JobRow, *, waits: bool) -> JobRow:
         """A row as it is now: the job may have ended since it was read."""

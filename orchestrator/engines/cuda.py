@@ -111,7 +111,7 @@ def out_of_memory(
         facts.append(f"then asked for: {format_memory(asked)}")
     fault = Fault(
         Code.OUT_OF_GPU_MEMORY,
-        f"{what} does not fit into the memory reserved for it.",
+        f"{what} does not fit into the memory reserved for it",
         facts=tuple(facts),
         fix="Set resources.gpu_memory to more, or free memory on the GPU.",
         needed_bytes=needed,

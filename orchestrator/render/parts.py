@@ -14,7 +14,7 @@ _NAMES = {"kv_cache": "KV cache"}
 def parts_note(demand: Demand) -> str:
     """`ACTIVATIONS = activations 1.0 GiB + slack 0.1 GiB, for ...`; empty: not known."""
     parts = [(name, n) for name, n in demand.parts if n and name not in _COLUMNS]
-    if not parts:
+    if len(parts) < 2 and demand.shape is None:
         return ""
     sums = " + ".join(
         f"{_NAMES.get(name, name)} {format_memory(n)}" for name, n in parts

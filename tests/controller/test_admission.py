@@ -101,14 +101,22 @@ def test_names_of_other_documents_mean_nothing_here(two: Plant) -> None:
     assert (fault["code"], "'prepare'" in fault["message"]) == ("E203", True)
 
 
-def test_an_output_that_another_job_writes_to_is_refused(two: Plant) -> None:
+def test_results_go_where_no_other_job_writes_its_own(two: Plant) -> None:
     fixed = {"output": {"path": str(two.folder / "fixed")}}
-    job = two.command(**fixed)
-    two.started(job)
-    fault = refused(two, command_for(two.folder, **fixed), 409)
+    job = two.submit(**fixed)
+    fault = refused(two, request_for(two.folder, **fixed), 409)
     assert (fault["code"], f"job {job}" in fault["message"]) == ("E304", True)
-    two.end(job)
-    two.end(two.command(**fixed))
+    after = two.submit(**fixed, after=[job])
+    two.world.runner(job).finish()
+    two.world.runner(after).finish()
+    two.until_state(after, "SUCCEEDED")
+
+
+def test_commands_may_share_a_folder(two: Plant) -> None:
+    fixed = {"output": {"path": str(two.folder / "fixed")}}
+    jobs = [two.command(**fixed) for _ in range(2)]
+    for job in jobs:
+        two.end(job)
 
 
 def test_an_output_that_cannot_be_made_is_refused(two: Plant) -> None:

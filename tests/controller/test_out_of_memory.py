@@ -105,7 +105,7 @@ def test_a_row_too_large_ends_the_attempt_and_the_next_has_more(two: Plant) -> N
     two.until(job, lambda v: v["attempt"] == 2 and v["plan"], "it has a place again")
     assert first.stops == [False], "chunks that are on their way come home"
     second = two.world.runner(job, other_than=first)
-    assert len(second.with_replicas(2)) == 2
+    assert len(second.with_replicas(2)) == 2, "on both GPUs again"
     assert reserved(two.running(job)) == 6 * GIB
     second.finish()
     two.until_state(job, "SUCCEEDED")

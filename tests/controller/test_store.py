@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.controller.store import SEQ_PER_JOB, Standing, Store
+from orchestrator.controller.store import SEQ_PER_JOB, NewJob, Standing, Store
 from orchestrator.errors import Code, OrchError
 from orchestrator.estimate.known import Known, Profile, Seen
 from orchestrator.estimate.measured import Peak
@@ -240,3 +240,13 @@ def test_threads_do_not_lose_each_others_work(store: Store) -> None:
         assert row.output == f"/out/{key}"
         assert len(store.events(key)) == 1
         assert store.task_counts(key.number) == {State.PENDING: 2}
+
+
+def test_files_that_jobs_came_with_are_known(tmp_path: Path) -> None:
+    store = Store(tmp_path / "orch.db")
+    for snapshot in ("a" * 64, None, "b" * 64, "a" * 64):
+        store.accept(
+            NewJob("command", "job", {"snapshot": snapshot}, "/out", "2026-01-01")
+        )
+    assert store.snapshots() == {"a" * 64, "b" * 64}
+    store.close()

@@ -12,7 +12,7 @@ from tests.faults.waves import ABREAST, Waves
 
 pytestmark = pytest.mark.ray
 
-RUNS = 51
+RUNS = 50
 
 
 @pytest.fixture(scope="module")

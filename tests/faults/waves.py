@@ -15,7 +15,7 @@ from tests.faults.kills import Kill
 from tests.faults.quiet import leftovers
 from tests.faults.run import Outcome, Run
 
-ABREAST = 3
+ABREAST = 5
 """Runs at a time. Each has its own load and its own kills; they share controller,
 agent and GPUs, so what one kills hits the others as well."""
 

@@ -150,6 +150,11 @@ class Jobs(Database):
         rows = self._read("SELECT request FROM requests WHERE number = ?", (number,))
         return dict(json.loads(rows[0][0])) if rows else {}
 
+    def snapshots(self) -> frozenset[str]:
+        """Hashes of the files that jobs, also those that are over, came with."""
+        query = "SELECT DISTINCT json_extract(request, '$.snapshot') FROM requests"
+        return frozenset(sha256 for (sha256,) in self._read(query) if sha256)
+
     def last_job(self) -> int:
         """The highest number a job has; 0 before the first."""
         return int(self._read("SELECT coalesce(max(number), 0) FROM requests")[0][0])
