@@ -16,7 +16,7 @@ from orchestrator.controller.placer import plan_for
 from orchestrator.controller.queue import Pool
 from orchestrator.controller.requests import Request, Work
 from orchestrator.controller.store import JobRow, NewJob, NewTask, QueuedRow
-from orchestrator.controller.views import array_view
+from orchestrator.controller.views import accepted_view
 from orchestrator.engines.model_files import ModelFiles
 from orchestrator.errors import EXIT_NEVER, EXIT_NOT_NOW, Code, Fault, OrchError
 from orchestrator.lifecycle.events import DependencyFailed
@@ -137,10 +137,10 @@ class Admission:
             self._refuse_to_wait(checked)
         if isinstance(checked.work, BatchWork):
             self._check_unused(request)
-        row = core.store.accept(_new_job(checked))
+        with core.store.batch(durable=True):
+            row = core.store.accept(_new_job(checked))
+            self._save_view(row, checked)
         core.keep_request(row.key.number, replace(request, secrets={}, now=False))
-        if row.tasks:
-            self._save_array(row, checked)
         for task in range(row.tasks) if row.tasks else (-1,):
             self._queue(row, JobKey(row.key.number, task), checked)
         return row.key
@@ -209,10 +209,10 @@ class Admission:
                 fix=f"wait for it (orch wait {other}), or choose another output.path",
             )
 
-    def _save_array(self, row: JobRow, checked: Checked) -> None:
+    def _save_view(self, row: JobRow, checked: Checked) -> None:
         # As the file has it: what the tasks put in its place is theirs.
         whole = checked.request.work(self._core.snapshots)
-        view = array_view(row, checked.request, whole)
+        view = accepted_view(row, checked.request, whole)
         self._core.store.save_view(row.key, view)
 
     def _queue(self, whole: JobRow, key: JobKey, checked: Checked) -> None:

@@ -25,8 +25,8 @@ from orchestrator.controller.asked import (
     retry_mode,
     whole,
 )
+from orchestrator.controller.changes import Changes
 from orchestrator.controller.checking import check_job_file
-from orchestrator.controller.core import Changes
 from orchestrator.controller.service import Service
 from orchestrator.errors import Code, Fault, OrchError
 from orchestrator.lifecycle.key import JobKey

@@ -31,6 +31,8 @@ from orchestrator.spec.job import BatchJob
 
 KEPT = 512
 """Estimates that are kept."""
+FLASH = 80
+"""Compute capability from which PyTorch has flash attention, in tenths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class _Place:
     kind: DeviceKind
     gpu_models: tuple[str, ...]
     room_bytes: int | None
+    packs: bool
+    """Its GPUs have the kernel by which half-precision rows need no padding."""
 
     @property
     def gpu_model(self) -> str:
@@ -96,13 +100,19 @@ def dtype_of(asked: str, kind: DeviceKind) -> str:
 
 
 def _place(snapshot: Snapshot, exclude: tuple[str, ...]) -> _Place:
-    models = {
-        gpu.model
+    usable = [
+        gpu
         for gpu in snapshot.candidates()
         if not gpu.problem and not {gpu.name, gpu.uuid} & set(exclude)
-    }
-    room_bytes = smallest_room(snapshot, exclude)
-    return _Place(snapshot.kind, tuple(sorted(models)), room_bytes)
+    ]
+    # 0: the GPU does not say it.
+    packs = all(gpu.compute == 0 or gpu.compute >= FLASH for gpu in usable)
+    return _Place(
+        kind=snapshot.kind,
+        gpu_models=tuple(sorted({gpu.model for gpu in usable})),
+        room_bytes=smallest_room(snapshot, exclude),
+        packs=packs and snapshot.kind is DeviceKind.CUDA,
+    )
 
 
 def _reckon_encoder(
@@ -133,6 +143,7 @@ def _reckon_encoder(
         place.kind,
         limits,
         estimated,
+        packed=place.packs and dtype != "float32",
         max_length=job.params.max_length,
         model=label,
     )

@@ -164,7 +164,8 @@ def _after(core: Core, queued: QueuedRow) -> tuple[dict[str, object], ...]:
     if not queued.has_after:
         return ()
     row = core.store.job(queued.key)
-    return row.after if row is not None else ()
+    # Who asks for another attempt does not wait for what had its say before the first.
+    return row.after if row is not None and row.attempt == 1 else ()
 
 
 # --- what nobody owns -----------------------------------------------------------------

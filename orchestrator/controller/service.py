@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Set
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from orchestrator.controller.admission import Admission, Checked
@@ -98,7 +99,10 @@ class Service:
         Raises:
             OrchError: E301; E304, it is not over.
         """
-        self._core.loop.ask(lambda: self._wishes.retry(key, mode))
+        tasks = self._core.loop.ask(lambda: self._wishes.failed_tasks(key))
+        # One decision each: others are decided upon in between.
+        for each in tasks or [key]:
+            self._core.loop.ask(partial(self._wishes.retry, each, mode))
         return self.shown.job(key)
 
     def job(self, key: JobKey) -> dict[str, Any]:

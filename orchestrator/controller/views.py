@@ -47,13 +47,13 @@ def job_view(job: ActiveJob) -> dict[str, Any]:
     }
 
 
-def array_view(row: JobRow, request: Request, work: Work) -> dict[str, Any]:
-    """An array as it is accepted; its state and its counts change as its tasks do."""
+def accepted_view(row: JobRow, request: Request, work: Work) -> dict[str, Any]:
+    """A job as it is accepted; of an array this stays, but for state and counts."""
     return {
         **_header(row, work),
         "attempt": 1,
         "output": request.output().replace("{id}", str(row.key.number)),
-        "tasks": {"total": row.tasks},
+        "tasks": {"total": row.tasks} if row.tasks else None,
         "notices": [],
     }
 

@@ -46,17 +46,25 @@ class Wishes:
             OrchError: E301, there is no such job; E304, it is not over, or nothing
                 of it failed.
         """
-        row = self._row(key)
-        if not row.state.final:
+        row = self._ended(key)
+        self._retry(row, mode)
+
+    def failed_tasks(self, key: JobKey) -> list[JobKey]:
+        """The tasks of an array that a retry gives another attempt.
+
+        Raises:
+            OrchError: E301, there is no such job; E304, it is not over, or nothing
+                of it failed.
+        """
+        row = self._ended(key)
+        if not row.tasks:
+            return []
+        tasks = self._core.store.tasks(key.number, states=_FOR_RETRY, limit=-1)
+        if not tasks:
             raise OrchError.of(
-                Code.WRONG_STATE,
-                f"job {key} is {row.state}: only a job that is over can be retried",
-                fix=f"orch wait {key}, or orch cancel {key}",
+                Code.WRONG_STATE, f"no task of job {key} failed: nothing to retry"
             )
-        if row.tasks:
-            self._retry_tasks(row, mode)
-        else:
-            self._retry(row, mode)
+        return [task.key for task in tasks]
 
     # --- inside -----------------------------------------------------------------------
 
@@ -65,6 +73,16 @@ class Wishes:
         if row is None:
             raise OrchError.of(
                 Code.NO_SUCH_JOB, f"there is no job {key}", fix="orch status -a"
+            )
+        return row
+
+    def _ended(self, key: JobKey) -> JobRow:
+        row = self._row(key)
+        if not row.state.final:
+            raise OrchError.of(
+                Code.WRONG_STATE,
+                f"job {key} is {row.state}: only a job that is over can be retried",
+                fix=f"orch wait {key}, or orch cancel {key}",
             )
         return row
 
@@ -91,15 +109,6 @@ class Wishes:
         if job.machine.state is State.STOPPING:
             with self._core.writing(job):
                 self._core.save(job, durable=True)
-
-    def _retry_tasks(self, row: JobRow, mode: RetryMode) -> None:
-        tasks = self._core.store.tasks(row.key.number, states=_FOR_RETRY, limit=-1)
-        if not tasks:
-            raise OrchError.of(
-                Code.WRONG_STATE, f"no task of job {row.key} failed: nothing to retry"
-            )
-        for task in tasks:
-            self._retry(task, mode)
 
     def _retry(self, row: JobRow, mode: RetryMode) -> None:
         core = self._core

@@ -53,20 +53,21 @@ def reckon_embeddings(
     limits: Limits,
     estimated: Callable[[Shape], Estimate],
     *,
+    packed: bool,
     max_length: int | None = None,
     model: str = "the model",
 ) -> Reckoned:
     """The batch of a text encoder: halved until it fits, down to the longest row.
 
-    On a GPU rows are packed: only their tokens count, and they are written as one row.
-    Models whose attention is no kernel of its own are padded to their longest row, as
-    all are on a CPU.
+    Of packed rows only the tokens count: they are written as one row. All others are
+    padded to their longest.
 
     Args:
         config: The model's `config.json`.
         kind: A `DeviceKind`.
         limits: What bounds the batch.
         estimated: Estimates a shape.
+        packed: Rows are packed, if the model's attention is a kernel of its own.
         max_length: The job's limit of tokens a row.
         model: Its name in messages.
 
@@ -78,10 +79,10 @@ def reckon_embeddings(
     longest = min(max_length or arch.longest, arch.longest)
     # Always: what was fastest once may have been a small batch by chance.
     aim = max(platform(kind).aim_tokens, longest)
-    packed = kind == "cuda" and not arch.style.scores
     least = max(longest, _LEAST_TOKENS) if kind == "cuda" else longest
     sizes = [*_halved(aim, least), longest]
-    shapes = [_shape(tokens, longest, packed=packed) for tokens in sizes]
+    packs = packed and not arch.style.scores
+    shapes = [_shape(tokens, longest, packed=packs) for tokens in sizes]
     return _first_that_fits(shapes, limits, estimated)
 
 

@@ -12,7 +12,7 @@ _NAMES = {"kv_cache": "KV cache"}
 
 
 def parts_note(demand: Demand) -> str:
-    """`ACTIVATIONS = activations 1.0 GiB + slack 0.1 GiB, for ...`; empty: not known."""
+    """`ACTIVATIONS = activations 1.0 GiB + slack 82 MiB, ...`; empty: not known."""
     parts = [(name, n) for name, n in demand.parts if n and name not in _COLUMNS]
     if len(parts) < 2 and demand.shape is None:
         return ""

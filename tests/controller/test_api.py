@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from orchestrator.controller.api import MAX_BODY_BYTES
-from orchestrator.controller.core import Changes
+from orchestrator.controller.changes import Changes
 from orchestrator.errors import Code, Fault
 from orchestrator.lifecycle.key import JobKey
 from tests.controller.malformed import malformed, malformed_commands

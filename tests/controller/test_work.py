@@ -222,10 +222,28 @@ def test_what_the_same_batch_took_is_what_is_set_aside(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("dtype", "compute", "packed"),
+    [
+        *(("auto", 0, True), ("auto", 80, True), ("bfloat16", 90, True)),
+        *(("auto", 75, False), ("float32", 90, False)),
+    ],
+)
+def test_rows_are_packed_where_the_engine_packs_them(
+    tmp_path: Path, dtype: str, compute: int, packed: bool
+) -> None:
+    gpus = tuple(replace(gpu, compute=compute) for gpu in GPUS.gpus)
+    work = minilm(tmp_path, model={"id": MINILM, "dtype": dtype})
+    shape = planned(work, Snapshot(gpus)).demand.shape
+    assert shape == (
+        Shape(1, 131_072, packed=True) if packed else Shape(batch=256, length=512)
+    )
+
+
 def test_what_was_not_enough_is_never_set_aside_again(tmp_path: Path) -> None:
+    lack = seen(Shape(batch=8), 9 * GIB, lacked=True)
     for resources in ({}, {"gpu_memory": "4GiB"}):
         work = minilm(tmp_path, resources=resources)
-        lack = seen(Shape(batch=8), 9 * GIB, lacked=True)
         demand = planned(work, GPUS, lack).demand
         assert (demand.reserve_bytes, demand.measured) == (9 * GIB, True)
     whole = planned(work_for(tmp_path, resources={}), GPUS, lack).demand

@@ -18,9 +18,12 @@ from orchestrator.engines.base import EngineSpec
 from orchestrator.engines.embeddings.batches import TokenBatch
 from orchestrator.engines.embeddings.execute import EmbeddingsExecutor
 from orchestrator.engines.embeddings.forward import Padded, Unpadded
+from orchestrator.engines.model_files import look_at
 from orchestrator.engines.torch_module.execute import TorchExecutor
 from orchestrator.engines.torch_module.prepare import RowBatch
 from orchestrator.errors import Code, OrchError
+from orchestrator.estimate.model import Shape, estimate_model
+from orchestrator.estimate.module import estimate_module
 from orchestrator.scheduling.snapshot import DeviceKind
 from orchestrator.spec.job import Model
 from orchestrator.units import GIB
@@ -124,11 +127,43 @@ def test_the_budget_and_its_peak_stay_within_the_reservation(
     assert loaded.seconds < 20
 
 
+@pytest.mark.parametrize("tokens", [8192, 131_072])
+def test_what_was_reckoned_for_a_batch_lets_it_be_tried(
+    bert: Path, tokens: int
+) -> None:
+    torch.cuda.empty_cache()
+    model = Model(id=str(bert))
+    files = look_at(model, bert)
+    shape = Shape(batch=1, length=tokens, packed=True)
+    estimate = estimate_model(
+        files.config,
+        {
+            name: {"dtype": tensor.dtype, "shape": list(tensor.shape)}
+            for name, tensor in files.tensors.items()
+        },
+        shape,
+        dtype="float16",
+        kind="cuda",
+        gpu_model=torch.cuda.get_device_name(0),
+    )
+    spec = on_gpu(bert, memory=estimate.total_bytes)
+    executor = EmbeddingsExecutor(replace(spec, budget=tokens))
+    loaded = executor.load()
+    held = executor.held()
+    assert 4096 <= loaded.budget <= tokens
+    assert held.bytes <= estimate.total_bytes
+    assert held.shape == replace(shape, length=loaded.budget)
+
+
 def test_a_model_larger_than_its_reservation_is_out_of_memory(bert: Path) -> None:
     torch.cuda.empty_cache()
     with pytest.raises(OrchError) as caught:
-        EmbeddingsExecutor(on_gpu(bert, memory=cuda.context_bytes() + (64 << 20))).load()
-    assert caught.value.fault.code is Code.OUT_OF_GPU_MEMORY
+        EmbeddingsExecutor(
+            on_gpu(bert, memory=cuda.context_bytes() + (64 << 20))
+        ).load()
+    fault = caught.value.fault
+    assert fault.code is Code.OUT_OF_GPU_MEMORY
+    assert fault.needed_bytes > cuda.context_bytes() + (64 << 20)
 
 
 def test_another_gpu_than_the_leased_one_is_refused(bert: Path) -> None:
@@ -164,6 +199,22 @@ class M(torch.nn.Module):
         np.testing.assert_allclose(columns["y"], points * 2, rtol=1e-6)
         assert np.shape(columns["z"]) == (5000, 4)
     assert executor._growth.done
+    held = executor.held()
+    assert held.profile is not None
+    (small, taken), (more, more_taken) = held.profile.small_batches
+    assert (small, more) == (8, 16)
+    assert 0 < taken <= more_taken
+    # A square of 4 and its bias.
+    assert held.profile.parameters_bytes == 4 * (4 * 4 + 4)
+    assert held.shape is not None
+    estimate = estimate_module(
+        held.profile.parameters_bytes,
+        held.profile.small_batches,
+        held.shape.batch,
+        gpu_model=torch.cuda.get_device_name(0),
+    )
+    assert 0 < held.bytes <= memory
+    assert estimate.total_bytes < memory, "it takes no GPU whole any more"
 
 
 def cosine(a: Any, b: Any) -> Any:  # noqa: ANN401 - numpy's arrays of any kind

@@ -43,7 +43,7 @@ class Squares:
     late: bool = False
     runs: int = 0
     trims: list[bool] = field(default_factory=list)
-    held: weakref.ref[Activations] | None = None
+    alive: weakref.ref[Activations] | None = None
 
     def load(self) -> Loaded:
         return Loaded("squares", 0, 8, "none", "", 0.0)
@@ -57,7 +57,7 @@ class Squares:
 
     def _forward(self, rows: npt.NDArray[np.int64]) -> Columns:
         activations = Activations()
-        self.held = weakref.ref(activations)
+        self.alive = weakref.ref(activations)
         if len(rows) > self.room:
             raise MemoryError(f"{len(rows)} rows")
         hit = self.raises & set(rows.tolist())
@@ -69,7 +69,7 @@ class Squares:
         return isinstance(error, MemoryError)
 
     def trim(self) -> None:
-        self.trims.append(self.held is not None and self.held() is None)
+        self.trims.append(self.alive is not None and self.alive() is None)
 
     def too_large(self, error: BaseException) -> OrchError:
         return OrchError.of(Code.OUT_OF_GPU_MEMORY, f"{error} are too many")

@@ -49,32 +49,37 @@ def test_the_batch_of_an_encoder(
     kind: str, model_type: str, memory: int | None, shape: Shape
 ) -> None:
     config = {**BERT, "model_type": model_type}
-    found = reckon_embeddings(config, kind, Limits(memory), estimated)
+    packed = kind == "cuda"
+    found = reckon_embeddings(config, kind, Limits(memory), estimated, packed=packed)
     assert found.shape == shape
     assert found.estimate == estimated(shape)
 
 
 def test_the_longest_row_is_the_jobs_if_it_says_so() -> None:
     for asked, longest in ((64, 64), (9999, 512), (None, 512)):
-        found = reckon_embeddings(BERT, "cpu", Limits(1), estimated, max_length=asked)
+        found = reckon_embeddings(
+            BERT, "cpu", Limits(1), estimated, packed=False, max_length=asked
+        )
         assert found.shape == Shape(1, longest)
 
 
 def test_what_the_user_sets_aside_is_the_total_whatever_the_batch() -> None:
-    for given, tokens in ((999_999, 131_072), (FIXED + 9000, 8192), (FIXED + 600, 512)):
-        limits = Limits(memory_bytes=1, gpu_memory=given)
-        found = reckon_embeddings(BERT, "cuda", limits, estimated)
-        assert found.estimate.total_bytes == given
+    for asked, tokens in ((999_999, 131_072), (FIXED + 9000, 8192), (FIXED + 600, 512)):
+        limits = Limits(memory_bytes=1, gpu_memory=asked)
+        found = reckon_embeddings(BERT, "cuda", limits, estimated, packed=True)
+        assert found.estimate.total_bytes == asked
         assert found.shape == Shape(1, tokens, packed=True)
+    limits = Limits(gpu_memory=FIXED + 511)
     with pytest.raises(OrchError, match="at the least") as caught:
-        limits = Limits(gpu_memory=FIXED + 511)
-        reckon_embeddings(BERT, "cuda", limits, estimated)
+        reckon_embeddings(BERT, "cuda", limits, estimated, packed=True)
     assert caught.value.fault.code is Code.BAD_VALUE
 
 
 def test_a_model_of_an_unknown_family_is_not_guessed() -> None:
     with pytest.raises(OrchError, match="not known") as caught:
-        reckon_embeddings({"model_type": "new"}, "cuda", Limits(), estimated)
+        reckon_embeddings(
+            {"model_type": "new"}, "cuda", Limits(), estimated, packed=True
+        )
     assert "resources.gpu_memory" in caught.value.fault.fix
 
 

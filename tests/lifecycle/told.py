@@ -2,8 +2,9 @@
 
 events        `planned 2`, `no place`, `refused`, `gave up E203`, `ready 0`,
               `failed 0 E102`, `failed 0 E103 everywhere`, `lost 0`, `lost 0 gone`,
-              `lost 0 E104`, `ended`, `ended E404`, `ended stopped`, `runner lost`, `cancel`,
-              `cancel force`, `cancel 5`, `restarted`, `retry`, `due`, `grace over`,
+              `lost 0 E104`, `ended`, `ended E404`, `ended stopped`, `runner lost`,
+              `cancel`, `cancel force`, `cancel 5`, `restarted`, `retry`, `due`,
+              `grace over`,
               `over queue`, `over start`, `over run`, `after 41 FAILED`, `pid 7`,
               `exit 3`, `killed`, `gone E501`; `exit 3 @1` is of attempt 1
 instructions  `find`, `start 0`, `drop 0`, `run 0,1`, `offer 1`, `stop`, `stop force`,

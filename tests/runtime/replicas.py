@@ -39,7 +39,11 @@ def result_of(chunk: Chunk) -> ChunkResult:
     rows, failures = decode(chunk, FIELDS, None)
     kept, columns, more = work_on(rows)
     return ChunkResult(
-        encode_part(kept, columns), len(kept), [*failures, *more], 0, Held(100 + len(kept))
+        encode_part(kept, columns),
+        len(kept),
+        [*failures, *more],
+        0,
+        Held(100 + len(kept)),
     )
 
 
