@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.client.ignore import Ignore, ignore_rules
-from orchestrator.client.tree import unreadable
+from orchestrator.client.tree import not_a_folder, unreadable
 from orchestrator.errors import Code, OrchError
 from orchestrator.units import MIB, format_memory
 
@@ -17,7 +17,7 @@ _LEFT_OUT = {"node_modules", "site-packages", "venv", "env", "build", "dist"}
 
 
 def snapshot_code(folder: Path, *, limit_bytes: int = LIMIT_BYTES) -> dict[str, str]:
-    """The Python files beside a job file and in the packages below it.
+    """The Python files of a folder and of the packages below it.
 
     A package is a folder with an `__init__.py`; hidden folders, virtual
     environments and caches are left out, and so is what `.gitignore` and
@@ -27,8 +27,11 @@ def snapshot_code(folder: Path, *, limit_bytes: int = LIMIT_BYTES) -> dict[str, 
         The files' content in base64, by path relative to `folder`.
 
     Raises:
-        OrchError: E203, together they are too large; E204, one cannot be read.
+        OrchError: E203, together they are too large; E204, one cannot be read, or
+            the folder is not there.
     """
+    if not folder.is_dir():
+        raise not_a_folder(folder)
     folder = folder.resolve()
     files = sorted(_sources(folder, ignore_rules(folder)))
     sizes = {path: path.stat().st_size for path in files}
@@ -67,13 +70,13 @@ def _too_large(folder: Path, sizes: dict[Path, int], limit_bytes: int) -> OrchEr
     largest = sorted(sizes, key=lambda path: sizes[path], reverse=True)[:5]
     return OrchError.of(
         Code.BAD_VALUE,
-        f"the Python files beside the job file are "
+        f"the Python files in '{folder}' are "
         f"{format_memory(sum(sizes.values()))} in all; "
         f"at most {format_memory(limit_bytes)} travel with a job",
         facts=tuple(
             f"{format_memory(sizes[path])}  {path.relative_to(folder)}"
             for path in largest
         ),
-        fix="keep the job file in a folder with only the code it needs",
+        fix="set workdir to a folder with only the code that the job needs",
         at="model.entry",
     )

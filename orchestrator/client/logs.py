@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.client.client import Client, Key
 from orchestrator.client.watch import PATIENCE_SECONDS, patiently
+from orchestrator.errors import Code
 
 WAIT_SECONDS = 20.0
 PIECE_BYTES = 1 << 20
@@ -85,7 +86,8 @@ def read_log(
         patience_s: How long to go on without a controller.
 
     Raises:
-        OrchError: E301, there is none; E302 when patience is over.
+        OrchError: E301, there is none; E302, and E501 where it is followed, when
+            patience is over.
     """
     asked = start.asked()
     while True:
@@ -119,4 +121,6 @@ def _piece(  # noqa: PLR0913, RUF100
             ended=answer.headers.get("orch-ended") == "1",
         )
 
-    return patiently(client, ask, patience_s)
+    # A node's agent that died is started again: whoever follows waits for it, too.
+    gone = (Code.CONTROLLER_UNREACHABLE, *((Code.NODE_LOST,) if follow else ()))
+    return patiently(client, ask, patience_s, gone)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestrator.client.code import snapshot_code
-from orchestrator.errors import Code, Fault, OrchError
 from orchestrator.spec.checked import CheckedJob
 
 
@@ -44,13 +42,13 @@ def job_request(job: CheckedJob, extras: Extras = NO_EXTRAS) -> dict[str, Any]:
         extras: What else goes with it.
 
     Raises:
-        OrchError: E203, the code beside the job file is too large.
+        OrchError: E203, the code in its `workdir` is too large; E204, it is not there.
     """
     folder = job.folder.absolute()
     return {
         "spec": _spec(job, extras.wait_start_s),
         "source": {"path": str(job.path), "folder": str(folder), "text": job.text},
-        "code": snapshot_code(folder) if job.has_code else {},
+        "code": snapshot_code(job.workdir) if job.has_code else {},
         "snapshot": extras.snapshot,
         "env": dict(extras.env or {}),
         "secrets": dict(extras.secrets or {}),
@@ -64,32 +62,3 @@ def _spec(job: CheckedJob, wait_start_s: float | None) -> dict[str, Any]:
     if wait_start_s:
         spec["timeout"] = {**job.spec["timeout"], "queue": f"{wait_start_s:.3f}s"}
     return spec
-
-
-def environment(job: CheckedJob) -> tuple[dict[str, str], dict[str, str]]:
-    """The variables of a job and its secrets, with the values they have here.
-
-    Raises:
-        OrchError: E202, some that must come from this environment are not set in it.
-    """
-    given: dict[str, str | None] = job.spec["env"]
-    secrets = set(job.spec["secrets"])
-    wanted = {name for name, value in given.items() if value is None} | secrets
-    fixed = {name: value for name, value in given.items() if value is not None}
-    missing = sorted(wanted - set(os.environ) - set(fixed))
-    if missing:
-        raise OrchError(tuple(_not_set(name, job) for name in missing))
-    values = {name: os.environ[name] for name in wanted if name not in fixed} | fixed
-    open_ones = {name: value for name, value in values.items() if name not in secrets}
-    return open_ones, {name: values[name] for name in secrets}
-
-
-def _not_set(name: str, job: CheckedJob) -> Fault:
-    # The value of a secret does not belong on a command line.
-    other = "" if name in job.spec["secrets"] else f", or --env {name}=VALUE"
-    return Fault(
-        Code.MISSING_FIELD,
-        f"the job needs {name} from your environment, and it is not set",
-        fix=f"export {name}=...{other}",
-        at=str(job.path),
-    )

@@ -13,7 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from orchestrator.client.links import target_inside
-from orchestrator.client.tree import Entry, Kind, unreadable, walk
+from orchestrator.client.tree import Entry, Kind, not_a_folder, unreadable, walk
 from orchestrator.errors import Code, OrchError
 from orchestrator.units import MIB, format_memory
 
@@ -64,9 +64,7 @@ def take_snapshot(
     """
     root = Path(os.path.realpath(workdir))
     if not root.is_dir():
-        raise OrchError.of(
-            Code.FILE_NOT_FOUND, f"'{workdir}' is not a folder", at="workdir"
-        )
+        raise not_a_folder(workdir)
     entries = walk(root, leave_out=_inside(root, leave_out))
     sizes = {entry.name: entry.size_bytes for entry in entries}
     if sum(sizes.values()) > limit_bytes:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.client.client import SUBMIT_SECONDS, Client
-from orchestrator.client.request import Extras, environment, job_request
+from orchestrator.client.environment import environment
+from orchestrator.client.request import Extras, job_request
 from orchestrator.client.snapshot import take_snapshot
 from orchestrator.client.views import JobView
 from orchestrator.errors import Code, OrchError
@@ -27,7 +28,7 @@ def submit_all(
 
     Raises:
         OrchError: E101 if one can never fit; E202 if a variable is not set; E203 if
-            its code is too large, or its `after` names no job.
+            one is not text, its code is too large, or its `after` names no job.
     """
     ids: dict[str, int] = {}
     for named in jobs:
@@ -61,13 +62,11 @@ def _with_id(item: dict[str, Any], ids: dict[str, int], path: str) -> dict[str, 
 
 
 def _snapshot(client: Client, job: CheckedJob) -> str | None:
-    """The hash of the working directory, which the controller has then."""
-    workdir = job.spec["workdir"]
-    if workdir is None:
+    """The hash of a command's working directory, which the controller has then."""
+    if job.kind != "command" or job.spec["workdir"] is None:
         return None
-    folder = (job.folder / workdir).absolute()
     output = Path(job.output).expanduser().absolute()
-    taken = take_snapshot(folder, leave_out=(output,))
+    taken = take_snapshot(job.workdir.absolute(), leave_out=(output,))
     path = f"/v1/snapshots/{taken.sha256}"
     if not _is_there(client, path):
         client.wire.put(path, taken.data, wait_s=SUBMIT_SECONDS)

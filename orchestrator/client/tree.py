@@ -101,6 +101,12 @@ def _size(found: os.DirEntry[str]) -> int:
         return 0
 
 
+def not_a_folder(workdir: Path) -> OrchError:
+    """E204: there is nothing to take along."""
+    message = f"'{workdir}' is not a folder"
+    return OrchError.of(Code.FILE_NOT_FOUND, message, at="workdir")
+
+
 def unreadable(path: Path, error: OSError, at: str = "workdir") -> OrchError:
     """E204 for something that is to travel but cannot be read."""
     return OrchError.of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
@@ -60,16 +60,22 @@ def watch(
         view = newer
 
 
-def patiently(client: Reconnects, ask: Callable[[bool], T], patience_s: float) -> T:
+def patiently(
+    client: Reconnects,
+    ask: Callable[[bool], T],
+    patience_s: float,
+    gone: Container[Code] = (Code.CONTROLLER_UNREACHABLE,),
+) -> T:
     """What `ask` returns, tried again while there is no controller.
 
     Args:
         client: Reads the address anew before each further attempt.
         ask: Asks; it is told whether it is the first attempt.
         patience_s: How long to go on.
+        gone: What says that somebody is away who will be back.
 
     Raises:
-        OrchError: E302 when patience is over; any other at once.
+        OrchError: One of `gone` when patience is over; any other at once.
     """
     deadline = time.monotonic() + patience_s
     pause = threading.Event()
@@ -78,8 +84,7 @@ def patiently(client: Reconnects, ask: Callable[[bool], T], patience_s: float) -
         try:
             return ask(first)
         except OrchError as error:
-            gone = error.fault.code is Code.CONTROLLER_UNREACHABLE
-            if not gone or time.monotonic() >= deadline:
+            if error.fault.code not in gone or time.monotonic() >= deadline:
                 raise
         pause.wait(RETRY_SECONDS)
         first = False

@@ -14,7 +14,8 @@ from typing import Any
 import uvicorn
 
 from orchestrator.controller.api import Api
-from orchestrator.controller.core import Core, now
+from orchestrator.controller.clock import now
+from orchestrator.controller.core import Core
 from orchestrator.controller.service import Service
 from orchestrator.controller.store import Store
 from orchestrator.data.files import write_atomic

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.controller.batch_work import BatchWork
+from orchestrator.controller.clock import now
 from orchestrator.controller.command_work import CommandWork
-from orchestrator.controller.core import Core, now
+from orchestrator.controller.core import Core
 from orchestrator.controller.line import after_of, needs_of
 from orchestrator.controller.performer import Performer
 from orchestrator.controller.placer import plan_for

@@ -5,7 +5,8 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 
-from orchestrator.controller.core import Core, now
+from orchestrator.controller.clock import now
+from orchestrator.controller.core import Core
 from orchestrator.controller.store import JobRow, Standing
 from orchestrator.errors import Code, OrchError
 from orchestrator.lifecycle.key import JobKey

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from orchestrator.controller.active import ActiveJob, rules_of
 from orchestrator.controller.changes import Changes
+from orchestrator.controller.clock import now as now
 from orchestrator.controller.fleet import Fleet
 from orchestrator.controller.loop import Loop
 from orchestrator.controller.queue import JobQueue
+from orchestrator.controller.records import Records
 from orchestrator.controller.requests import Request
 from orchestrator.controller.snapshots import Snapshots
 from orchestrator.controller.store import JobRow, Standing, Store
 from orchestrator.controller.tally import Tally
 from orchestrator.controller.views import job_view, public
-from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.errors import Fault
 from orchestrator.lifecycle.causes import main_cause
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.machine import JobMachine, Rules
@@ -31,22 +29,6 @@ from orchestrator.runtime.node_agents import NodeRoom
 from orchestrator.scheduling.snapshot import Gpu
 
 REQUESTS_KEPT = 64
-
-
-def now() -> str:
-    """This instant, RFC 3339 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def instant_in(delay_s: float) -> str:
-    """The instant that comes after this many seconds."""
-    instant = datetime.now(UTC) + timedelta(seconds=delay_s)
-    return instant.isoformat(timespec="milliseconds")
-
-
-def seconds_since(instant: str) -> float:
-    """How long ago an instant of `now` was."""
-    return (datetime.now(UTC) - datetime.fromisoformat(instant)).total_seconds()
 
 
 @dataclass
@@ -66,16 +48,19 @@ class Core:
     queue: JobQueue = field(default_factory=JobQueue)
     tally: Tally = field(default_factory=Tally)
     jobs: dict[JobKey, ActiveJob] = field(default_factory=dict)
-    unsaved: dict[JobKey, ActiveJob] = field(default_factory=dict)
-    """Jobs whose newest state the disk has refused."""
     gpus: tuple[Gpu, ...] = ()
     rooms: tuple[NodeRoom, ...] = ()
     """What the nodes have for commands, as last reported."""
 
     def __post_init__(self) -> None:
         self.snapshots = Snapshots(self.state / "snapshots")
-        self._late: list[Callable[[], None]] = []
+        self.records = Records(self.store)
         self._requests: dict[int, Request] = {}
+        self.save, self.writing, self.write = (
+            self.records.save,
+            self.records.writing,
+            self.records.write,
+        )  # BRIDGE
 
     # --- jobs -------------------------------------------------------------------------
 
@@ -103,7 +88,7 @@ class Core:
 
     def _known(self, key: JobKey) -> ActiveJob | None:
         """A job of which the store does not know all."""
-        return self.jobs.get(key) or self.unsaved.get(key)
+        return self.jobs.get(key) or self.records.unsaved.get(key)
 
     def is_newest(self, job: ActiveJob) -> bool:
         """Whether nobody has taken the job in hand anew: then its word counts."""
@@ -168,10 +153,10 @@ class Core:
         says = [instruction_text(instruction) for instruction in instructions]
         # What ends an attempt is stored together with how it ended.
         over = state.final or job.machine.waits_for_retry
-        with self.store.batch(durable=True) if durable else self.writing(job):
+        with self.store.batch(durable=True) if durable else self.records.writing(job):
             self.store.add_event(job.key, now(), event_to_json(event), state, says)
             if state is not before and not over:
-                self.save(job)
+                self.records.save(job)
         return instructions
 
     def changed(self, job: ActiveJob) -> None:
@@ -204,73 +189,6 @@ class Core:
             if not key.is_task:
                 self.store.drop_secrets(key)
         self.changes.notify(key)
-
-    # --- the store --------------------------------------------------------------------
-
-    def save(self, job: ActiveJob, *, durable: bool = False) -> None:
-        """Store the job as it stands."""
-        job.version += 1
-        machine = job.machine
-        standing = Standing(
-            state=machine.state,
-            view=job_view(job),
-            attempt=machine.attempt,
-            cause=str(machine.why or "") if machine.state.final else "",
-            not_before=job.not_before,
-            started_at=job.started_at,
-            finished_at=job.finished_at,
-        )
-        self.store.save(job.key, standing, durable=durable)
-
-    @contextmanager
-    def writing(self, job: ActiveJob) -> Iterator[None]:
-        """Write what belongs together; what the disk refuses is written later.
-
-        The job goes on: it has its GPUs, and its rows are on another disk perhaps.
-        """
-        try:
-            with ExitStack() as stack:
-                try:
-                    stack.enter_context(self.store.batch())
-                finally:
-                    # A disk that refuses to begin refuses what follows, too.
-                    yield
-        except OrchError as error:
-            if error.fault.code is not Code.WRONG_STATE:
-                raise
-            traceback.print_exc()
-            self.unsaved[job.key] = job
-
-    def save_ended(self, job: ActiveJob) -> None:
-        """Store the job, how its attempts ended, and no secret that it had."""
-        with self.writing(job):
-            for attempt in [*job.attempts, *([job.last] if job.last else [])]:
-                self.store.add_attempt(job.key, attempt)
-            self.save(job)
-            if job.machine.state.final and not job.key.is_task:
-                self.store.drop_secrets(job.key)
-
-    def write(self, act: Callable[[], None]) -> None:
-        """Write what no job waits for; what the disk refuses is written later."""
-        try:
-            with self.store.batch():
-                act()
-        except OrchError as error:
-            if error.fault.code is not Code.WRONG_STATE:
-                raise
-            traceback.print_exc()
-            self._late.append(act)
-
-    def save_again(self) -> list[ActiveJob]:
-        """Write what the disk has refused; returns the jobs that it took."""
-        late, self._late = self._late, []
-        for act in late:
-            self.write(act)
-        jobs = list(self.unsaved.values())
-        self.unsaved.clear()
-        for job in jobs:
-            self.save_ended(job)
-        return [job for job in jobs if job.key not in self.unsaved]
 
 
 def _machine_of(row: JobRow, rules: Rules) -> JobMachine:

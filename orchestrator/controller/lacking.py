@@ -68,7 +68,7 @@ def learn(
     shape = job.plan.demand.shape if job.plan else None
     peak = Peak(shape or Shape(batch=1), needed, engine.gpu.model)
     seen = Seen(peak, lacked=True)
-    core.write(lambda: core.store.save_seen(engine.key, seen))
+    core.records.write(lambda: core.store.save_seen(engine.key, seen))
     job.notices.append(
         f"GPU memory ran out on {engine.gpu.name}: {format_memory(reserved)} was "
         f"reserved, the next place must have {format_memory(needed)}"

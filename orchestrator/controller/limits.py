@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orchestrator.controller.active import ActiveJob
-from orchestrator.controller.core import Core, now, seconds_since
+from orchestrator.controller.clock import now, seconds_since
+from orchestrator.controller.core import Core
 from orchestrator.lifecycle.events import Event, GraceOver, Phase, RetryDue, TimedOut
 from orchestrator.lifecycle.instructions import ArmGrace
 from orchestrator.lifecycle.key import JobKey

@@ -8,8 +8,9 @@ from typing import assert_never
 
 from orchestrator.controller.active import ActiveJob
 from orchestrator.controller.arrays import Arrays
+from orchestrator.controller.clock import instant_in, now, seconds_since
 from orchestrator.controller.commands import Commands
-from orchestrator.controller.core import Core, instant_in, now, seconds_since
+from orchestrator.controller.core import Core
 from orchestrator.controller.limits import Limits
 from orchestrator.controller.line import Line
 from orchestrator.controller.replicas import Replicas

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from orchestrator.controller.active import ActiveJob, Running
 from orchestrator.controller.batch_work import BatchWork
-from orchestrator.controller.core import Core, now, seconds_since
+from orchestrator.controller.clock import now, seconds_since
+from orchestrator.controller.core import Core
 from orchestrator.controller.fleet import Engine
 from orchestrator.controller.loop import bug
 from orchestrator.controller.performer import Performer

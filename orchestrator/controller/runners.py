@@ -9,7 +9,8 @@ from functools import partial
 
 from orchestrator.controller.active import ActiveJob
 from orchestrator.controller.batch_work import BatchWork
-from orchestrator.controller.core import Core, now
+from orchestrator.controller.clock import now
+from orchestrator.controller.core import Core
 from orchestrator.controller.fleet import Engine
 from orchestrator.controller.lacking import learn
 from orchestrator.controller.loop import bug

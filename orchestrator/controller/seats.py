@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.controller.active import ActiveJob, Running
+from orchestrator.controller.clock import now
 from orchestrator.controller.command_work import CommandWork
-from orchestrator.controller.core import Core, now
+from orchestrator.controller.core import Core
 from orchestrator.controller.queue import Entry, Pool
 from orchestrator.errors import Fault, OrchError
 from orchestrator.lifecycle.events import Event, Planned

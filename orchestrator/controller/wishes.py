@@ -6,7 +6,8 @@ import uuid
 
 from orchestrator.controller.active import ActiveJob
 from orchestrator.controller.batch_work import BatchWork
-from orchestrator.controller.core import Core, now
+from orchestrator.controller.clock import now
+from orchestrator.controller.core import Core
 from orchestrator.controller.performer import Performer
 from orchestrator.controller.store import JobRow
 from orchestrator.errors import Code, OrchError

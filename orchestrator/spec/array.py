@@ -79,7 +79,7 @@ def task_env(job: Job, index: int, env: Mapping[str, str]) -> dict[str, str]:
     Args:
         job: The job with the array.
         index: The task, from 0.
-        env: The job's environment, as `resolve_env` gives it. Only what stands in the
+        env: The job's environment, as it was submitted. Only what stands in the
             job file has placeholders; what came from the caller stays as it is.
 
     Raises:

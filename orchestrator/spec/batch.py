@@ -16,6 +16,7 @@ from orchestrator.spec.values import (
     Count,
     Entry,
     MaxFailed,
+    Path,
     Text,
     Whole,
     conflict,
@@ -32,7 +33,7 @@ class Model(Section):
     engine: Literal["auto", "embeddings", "torch"] = "auto"
     """What runs it; `auto`: `torch` if there is an `entry`, else `embeddings`."""
     entry: Entry | None = None
-    """`module:Class` of your own `torch.nn.Module`, beside the job file."""
+    """`module:Class` of your own `torch.nn.Module`, in the job's `workdir`."""
     args: dict[str, Any] = Field(default={})
     """Keyword arguments for that class."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
@@ -129,6 +130,8 @@ class BatchJob(Header):
     """A job file of kind `batch`."""
 
     kind: Annotated[Literal["batch"], BeforeValidator(known_kind)]
+    workdir: Path | None = None
+    """The folder whose Python code travels with `entry`; the job file's by default."""
     model: Model
     resources: Resources = Resources()
     objective: Literal["throughput", "latency"] = "throughput"

@@ -57,8 +57,13 @@ class CheckedJob:
         return run if isinstance(run, str) else " ".join(run)
 
     @property
+    def workdir(self) -> Path:
+        """The folder whose files travel with it: the job file's unless it says so."""
+        return self.folder / Path(self.spec["workdir"] or "").expanduser()
+
+    @property
     def has_code(self) -> bool:
-        """Whether the files beside the job file hold its model."""
+        """Whether the Python files in its `workdir` hold its model."""
         return self.spec.get("model", {}).get("entry") is not None
 
 

@@ -25,7 +25,7 @@ Missing: TypeAlias = tuple[Loc, str, str]
 def check_files(loaded: LoadedJob) -> list[Fault]:
     """An E204 for every file the job names that is not there, with its place.
 
-    Looked for: the input, the module of `entry` beside the job file, a model that is
+    Looked for: the input, the module of `entry` in the `workdir`, a model that is
     written as a folder, and the `workdir`. Hub ids and packages are not looked up.
     """
     missing = [*_of_batch(loaded), *_workdir(loaded)]
@@ -72,12 +72,15 @@ def _entry(loaded: LoadedJob, job: BatchJob) -> Iterator[Missing]:
     if job.model.entry is None:
         return
     module = job.model.entry.partition(":")[0]
-    stem = loaded.folder.joinpath(*module.split("."))
+    workdir = _resolved(loaded.folder, job.workdir or "")
+    stem = workdir.joinpath(*module.split("."))
     path = stem.with_name(f"{stem.name}.py")
-    if not _is_file(path) and not _is_file(stem / "__init__.py"):
+    # A workdir that is not there is told of by itself.
+    if _is_dir(workdir) and not _is_file(path) and not _is_file(stem / "__init__.py"):
         name = f"{path_text(('model', 'entry'))} '{plain(job.model.entry)}'"
-        shown = path.relative_to(loaded.folder)
-        message = f"{name} needs {shown} beside the job file, and there is none"
+        shown = path.relative_to(workdir)
+        where = f"in '{plain(job.workdir)}'" if job.workdir else "beside the job file"
+        message = f"{name} needs {shown} {where}, and there is none"
         yield ("model", "entry"), message + _similar(path), _looked_in(path)
 
 

@@ -39,6 +39,12 @@ def test_too_much_code_names_the_five_largest(tmp_path: Path) -> None:
     ]
 
 
+def test_no_folder_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(OrchError) as error:
+        snapshot_code(tmp_path / "{index}")
+    assert error.value.fault.code is Code.FILE_NOT_FOUND
+
+
 def test_code_at_the_limit_travels(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_bytes(b"#" * 27)
     assert list(snapshot_code(tmp_path, limit_bytes=27)) == ["m.py"]

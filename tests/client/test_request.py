@@ -59,6 +59,17 @@ def test_only_a_module_of_ones_own_takes_code_along(tmp_path: Path) -> None:
     assert codes == [[], ["mine.py"]]
 
 
+def test_the_code_is_that_of_the_workdir(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "other.py").write_text("")
+    (tmp_path / "src" / "mine.py").write_text("")
+    document = {"version": 1, "kind": "batch", "model": ENTRY, "workdir": "src"}
+    job = validate_job({**document, "input": {"path": "a.jsonl"}})
+    body = job_request(_checked(job, tmp_path))
+    assert list(body["code"]) == ["mine.py"]
+    assert body["source"]["folder"] == str(tmp_path), "where input paths start"
+
+
 def _checked(job: Job, folder: Path) -> CheckedJob:
     return checked(LoadedJob(job, "t", Path("a.yaml"), folder))
 

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.client.address import unreachable
 from orchestrator.client.views import JobView
-from orchestrator.client.watch import watch
+from orchestrator.client.watch import patiently, watch
 from orchestrator.errors import Code, OrchError
 from orchestrator.lifecycle.key import JobKey
 from tests.client import documents
@@ -61,3 +61,10 @@ def test_other_errors_are_not_waited_out() -> None:
     error = OrchError.of(Code.NO_SUCH_JOB, "gone for good")
     with pytest.raises(OrchError, match="gone for good"):
         list(watch(Answers(error), 42))
+
+
+def test_who_is_said_to_come_back_is_waited_for() -> None:
+    lost, done = OrchError.of(Code.NODE_LOST, "silent"), _view("SUCCEEDED", 2)
+    client = Answers(lost, done)
+    gone = (Code.CONTROLLER_UNREACHABLE, Code.NODE_LOST)
+    assert patiently(client, lambda _first: client.job(42), 5.0, gone) == done

@@ -38,7 +38,8 @@ def saved(two: Plant, key: JobKey) -> str:
 
 def until_saved(two: Plant, key: JobKey, state: str) -> None:
     two.world.until(
-        lambda: not two.core.unsaved and saved(two, key) == state, "it is stored"
+        lambda: not two.core.records.unsaved and saved(two, key) == state,
+        "it is stored",
     )
 
 
@@ -86,7 +87,9 @@ def test_who_comes_after_it_later_is_not_forgotten(two: Plant) -> None:
     two.started(first)
     with full_disk(two):
         two.end(first, 1)
-        two.world.until(lambda: JobKey(first) in two.core.unsaved, "it is not stored")
+        two.world.until(
+            lambda: JobKey(first) in two.core.records.unsaved, "it is not stored"
+        )
         # The disk takes this one, and not yet what became of the other.
         _pragma(two, "OFF")
         second = two.command(after=[{"job": first, "when": "fail"}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from signal import SIGKILL, SIGTERM
 
-from orchestrator.controller.core import seconds_since
+from orchestrator.controller.clock import seconds_since
 from tests.controller.plant import Generations, Plant, View
 
 BOTH = {"cpus": 2}

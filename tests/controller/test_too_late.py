@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from orchestrator.controller.core import now
+from orchestrator.controller.clock import now
 from orchestrator.controller.store import Store
 from orchestrator.scheduling.snapshot import Owner
 from orchestrator.units import GIB

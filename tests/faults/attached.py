@@ -51,8 +51,18 @@ class Attached:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = HUNG
+        self.close()
         killed = any(kill.who == "cli" and kill.pid == self.pid for kill in kills)
         return None if killed else code
+
+    def close(self) -> None:
+        """Read what it has written to the end; it is over."""
+        for thread in self._threads:
+            thread.join(END_S)
+        for pipe in (self._process.stdout, self._process.stderr):
+            assert pipe is not None
+            pipe.close()
+        self._process.wait(END_S)
 
     def _listen(self) -> None:
         assert self._process.stderr is not None

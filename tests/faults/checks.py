@@ -160,4 +160,4 @@ def _wrong_exit(outcome: Outcome) -> Iterator[str]:
     away = any(kill.who == "controller" for kill in outcome.kills)
     allowed = (None, 0, EXIT_UNREACHABLE) if away else (None, 0)
     if outcome.attached not in allowed:
-        yield f"the attached command line returned {outcome.attached}"
+        yield f"the attached command line returned {outcome.attached}: {outcome.said}"

@@ -44,6 +44,7 @@ class Outcome:
         kills: All that were done meanwhile, those of runs beside it too.
         drawn: Its own.
         attached: What the attached command line returned; `None`: it was killed.
+        said: What it wrote to its standard error.
     """
 
     seed: int
@@ -55,6 +56,7 @@ class Outcome:
     kills: list[Kill]
     drawn: list[Kill]
     attached: int | None
+    said: str
     seconds: float
 
 
@@ -112,6 +114,7 @@ class Run:
             kills=self._history[first:],
             drawn=self._kills,
             attached=self._attached.returned(self._history),
+            said="".join(self._attached.said),
             seconds=time.monotonic() - began,
         )
 
@@ -155,6 +158,7 @@ class Run:
             if number is not None:
                 self._scene.cli = self._attached.pid
                 return number
+            self._attached.close()
         raise AssertionError(f"`orch submit {path}` never got through")
 
     def _patiently(self, ask: Callable[[Client], T]) -> T:

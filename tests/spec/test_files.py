@@ -87,6 +87,17 @@ def test_a_module_that_is_not_there(entry: str, says: str, folder: Path) -> None
     assert says in fault.message
 
 
+@pytest.mark.parametrize("workdir", ["pkg", "{folder}/pkg"])
+def test_a_module_in_the_workdir(workdir: str, folder: Path) -> None:
+    written = f"workdir: '{workdir}'\nname: embed".replace("{folder}", str(folder))
+    text = spoiled("id: org/name", "entry: sub:M").replace("name: embed", written)
+    assert load_batch(text, folder).model.entry == "sub:M"
+    (fault,) = faults(text.replace("sub:M", "my_model:M"), folder)
+    assert "needs my_model.py in '" in fault.message
+    (fault,) = faults(text.replace("pkg'", "no'"), folder)
+    assert fault.message.startswith("workdir '")
+
+
 @pytest.mark.parametrize(
     ("model", "is_folder"),
     [
