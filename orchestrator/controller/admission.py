@@ -11,9 +11,9 @@ from orchestrator.controller.batch_work import BatchWork
 from orchestrator.controller.clock import now
 from orchestrator.controller.command_work import CommandWork
 from orchestrator.controller.core import Core
+from orchestrator.controller.demands import plan_for
 from orchestrator.controller.line import after_of, needs_of
 from orchestrator.controller.performer import Performer
-from orchestrator.controller.placer import plan_for
 from orchestrator.controller.queue import Pool
 from orchestrator.controller.requests import Request, Work
 from orchestrator.controller.store import JobRow, NewJob, NewTask, QueuedRow

@@ -1,48 +1,36 @@
-"""The queue for GPUs: looks at its front, leases what the scheduler says."""
+"""The queue for GPUs: looks at its front, and has leased what the scheduler says."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
 from orchestrator.controller.active import ActiveJob
 from orchestrator.controller.batch_work import BatchWork
-from orchestrator.controller.core import Core, now
-from orchestrator.controller.ending import end_engine
-from orchestrator.controller.fleet import Engine, Leak
+from orchestrator.controller.core import Core
+from orchestrator.controller.demands import POLICY, demand_of
 from orchestrator.controller.lacking import nowhere
+from orchestrator.controller.leasing import Leasing
 from orchestrator.controller.loop import bug
 from orchestrator.controller.queue import Pool
-from orchestrator.controller.store import Store
 from orchestrator.engines.model_files import ModelFiles
 from orchestrator.errors import Fault, OrchError
-from orchestrator.estimate.known import Known
 from orchestrator.lifecycle.events import (
     Event,
     GaveUp,
-    LeaseRefused,
     NoPlace,
-    Planned,
 )
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
-from orchestrator.runtime.leases import LeaseRefusedError
-from orchestrator.scheduling.plan import Demand, Diagnosis, Plan
-from orchestrator.scheduling.policy import Policy
+from orchestrator.scheduling.plan import Demand
 from orchestrator.scheduling.queue import QueueDecision, Running, Waiting, pick
-from orchestrator.scheduling.recheck import recheck
-from orchestrator.scheduling.schedule import schedule
 from orchestrator.scheduling.snapshot import Gpu, Snapshot
 
 WINDOW = 16
 """Jobs of the queue's front that are looked at: the first, and who may pass it."""
-KEEP_REFUSED_S = 30.0
-POLICY = Policy(evict_all_idle=True)
-"""A lease is a whole GPU: an idle engine cannot stay beside a new one."""
 
 Perform = Callable[[ActiveJob, Event], None]
 """Gives an event to a job's machine and carries out what it says."""
@@ -63,15 +51,6 @@ class _Looked:
     files: dict[JobKey, ModelFiles | Fault | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Leased:
-    """How leasing a plan went: nothing is held if it was refused."""
-
-    refusal: str = ""
-    leaks: tuple[Leak, ...] = ()
-    """What engines that had to leave still hold."""
-
-
 class Placer:
     """Looks at the queue's front. Lives on the loop's thread."""
 
@@ -79,6 +58,7 @@ class Placer:
         self._core = core
         self._perform = perform
         self._give_up = give_up
+        self._leasing = Leasing(core, perform)
         self._busy = 0
         """Looks and leases that are under way: one look at a time."""
         self._again = False
@@ -156,6 +136,11 @@ class Placer:
         if not self._busy and self._again:
             self.look()
 
+    def _leased(self) -> None:
+        """The next look finds what is left, or what was refused."""
+        self._again = True
+        self._done()
+
     def _looked(self, front: list[ActiveJob], looked: _Looked) -> None:
         try:
             self._decide(front, looked)
@@ -197,7 +182,8 @@ class Placer:
     ) -> None:
         jobs = {job.key: job for job in front}
         for key, plan in decision.starts:
-            self._lease(jobs[key], plan)
+            self._busy += 1
+            self._leasing.lease(jobs[key], plan, self._leased)
         for key, waits in decision.held.items():
             job, diagnosis = jobs[key], decision.diagnoses.get(key)
             if diagnosis is not None and (lack := nowhere(job, diagnosis)):
@@ -235,141 +221,6 @@ class Placer:
             )
             for key in sorted(holders)
         ]
-
-    # --- leases -----------------------------------------------------------------------
-
-    def _lease(self, job: ActiveJob, plan: Plan) -> None:
-        self._busy += 1
-        names = [f"orch:job-{job.key}:replica-{p.replica}" for p in plan.placements]
-        assert isinstance(job.work, BatchWork)
-        self._core.fleet.reserve(job.key, job.work.model_label, plan, names)
-        engines = self._core.fleet.of_job(job.key)
-        leaving = [
-            self._core.fleet.engines[name] for p in plan.placements for name in p.evict
-        ]
-        cold = [engine for engine in engines if engine.lease is None]
-        self._core.loop.effect(
-            lambda: self._acquire(plan, cold, leaving),
-            lambda leased: self._leased(job, plan, engines, leaving, leased),
-            lambda error: self._leased(
-                job, plan, engines, leaving, _Leased(bug(error).message)
-            ),
-        )
-
-    def _acquire(
-        self, plan: Plan, cold: list[Engine], leaving: list[Engine]
-    ) -> _Leased:
-        """In the pool: make room, lease, and look again before anything loads."""
-        with ThreadPoolExecutor(max(1, len(cold), len(leaving))) as pool:
-            ended = pool.map(lambda engine: end_engine(self._core, engine), leaving)
-            leaks = tuple(end.leak for end in ended if end.leak is not None)
-            refusals = [str(leak) for leak in leaks]
-            refusals += [text for text in pool.map(self._acquire_one, cold) if text]
-        if not refusals and cold:
-            refusals = self._look_again(plan, cold)
-        if not refusals:
-            return _Leased()
-        for engine in cold:
-            if engine.lease is not None:
-                self._core.cluster.release(engine.lease)
-                engine.lease = None
-        return _Leased(refusals[0], leaks)
-
-    def _acquire_one(self, engine: Engine) -> str:
-        try:
-            engine.lease = self._core.cluster.acquire(engine.name, engine.gpu)
-        except LeaseRefusedError as error:
-            return error.fault.message
-        return ""
-
-    def _look_again(self, plan: Plan, cold: list[Engine]) -> list[str]:
-        """Somebody else's program may have taken the memory since the plan."""
-        gpus = tuple(self._core.cluster.gpus())
-        uuids = {engine.gpu.uuid for engine in cold}
-        fresh = tuple(
-            replace(p, warm="", evict=())
-            for p in plan.placements
-            if p.gpu.uuid in uuids
-        )
-        objection = recheck(replace(plan, placements=fresh), Snapshot(gpus))
-        return (
-            [] if objection is None else [f"{objection.gpu.name}: {objection.detail}"]
-        )
-
-    def _leased(
-        self,
-        job: ActiveJob,
-        plan: Plan,
-        engines: list[Engine],
-        leaving: list[Engine],
-        leased: _Leased,
-    ) -> None:
-        fleet = self._core.fleet
-        for engine in leaving:
-            fleet.engines.pop(engine.name, None)
-            self._core.write(partial(self._core.store.drop_engine, engine.name))
-        fleet.leaked.update({leak.gpu: leak for leak in leased.leaks})
-        self._again = True
-        try:
-            if leased.refusal or job.machine.state is not State.PENDING:
-                self._undo(engines)
-                self._refused(job, leased.refusal)
-            else:
-                self._placed(job, plan, engines)
-        finally:
-            self._done()
-
-    def _placed(self, job: ActiveJob, plan: Plan, engines: list[Engine]) -> None:
-        with self._core.writing(job):
-            for engine in engines:
-                self._core.store.save_engine(engine.name, engine.to_json())
-        self._core.queue.remove(job.key)
-        job.plan, job.diagnosis, job.waits = plan, None, ()
-        job.names = {engine.replica: engine.name for engine in engines}
-        job.started_at = job.started_at or now()
-        where = ", ".join(placement.gpu.name for placement in plan.placements)
-        self._perform(job, Planned(len(plan.placements), where))
-
-    def _refused(self, job: ActiveJob, refusal: str) -> None:
-        if job.machine.state is not State.PENDING:
-            return
-        told = f"looking for another place: {refusal}"
-        if told not in job.notices[-1:]:
-            job.notices.append(told)
-        self._perform(job, LeaseRefused(refusal))
-
-    def _undo(self, engines: list[Engine]) -> None:
-        for engine in engines:
-            if engine.handle is not None:
-                # It was warm, and stays so for the next try.
-                self._core.fleet.idle_from_now(engine, KEEP_REFUSED_S)
-                continue
-            if engine.lease is not None:
-                self._core.cluster.release(engine.lease)
-            self._core.fleet.engines.pop(engine.name, None)
-
-
-def demand_of(
-    store: Store | None, work: BatchWork, files: ModelFiles | None, snapshot: Snapshot
-) -> Demand:
-    """What one replica of this work asks of a GPU of this cluster.
-
-    Raises:
-        OrchError: E203, its memory cannot be told.
-    """
-    key = work.engine_key(snapshot.kind, files)
-    return work.demand(snapshot, files, store.known(key) if store else Known())
-
-
-def plan_for(
-    store: Store | None, work: BatchWork, files: ModelFiles | None, snapshot: Snapshot
-) -> Plan | Diagnosis:
-    """The scheduler's answer for this work on this snapshot.
-
-    Raises:
-        OrchError: E203, its memory cannot be told.
-    """
-    return schedule(demand_of(store, work, files, snapshot), snapshot, POLICY)
 
 
 def _waiting(job: ActiveJob, demand: Demand) -> Waiting[JobKey]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orchestrator.controller.admission import no_plan
 from orchestrator.controller.batch_work import BatchWork
-from orchestrator.controller.placer import plan_for
+from orchestrator.controller.demands import plan_for
 from orchestrator.controller.programs import guarded
 from orchestrator.controller.requests import Request
 from orchestrator.controller.snapshots import Snapshots

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from orchestrator.controller.active import ActiveJob
 from orchestrator.controller.batch_work import BatchWork
+from orchestrator.controller.clock import now
 from orchestrator.controller.commands import attempt_folder
-from orchestrator.controller.core import Core, now
+from orchestrator.controller.core import Core
 from orchestrator.controller.ending import Ended, end_engine
 from orchestrator.controller.fleet import Engine
 from orchestrator.controller.lacking import Lack, lack_seen, learn

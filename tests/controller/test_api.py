@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from orchestrator.controller.api import MAX_BODY_BYTES
+from orchestrator.controller.bodies import MAX_BODY_BYTES
 from orchestrator.controller.changes import Changes
 from orchestrator.errors import Code, Fault
 from orchestrator.lifecycle.key import JobKey

@@ -1,0 +1,38 @@
+"""What a job asks of GPUs, and the scheduler's answer to it alone."""
+
+from __future__ import annotations
+
+from orchestrator.controller.batch_work import BatchWork
+from orchestrator.controller.store import Store
+from orchestrator.engines.model_files import ModelFiles
+from orchestrator.estimate.known import Known
+from orchestrator.scheduling.plan import Demand, Diagnosis, Plan
+from orchestrator.scheduling.policy import Policy
+from orchestrator.scheduling.schedule import schedule
+from orchestrator.scheduling.snapshot import Snapshot
+
+POLICY = Policy(evict_all_idle=True)
+"""A lease is a whole GPU: an idle engine cannot stay beside a new one."""
+
+
+def demand_of(
+    store: Store | None, work: BatchWork, files: ModelFiles | None, snapshot: Snapshot
+) -> Demand:
+    """What one replica of this work asks of a GPU of this cluster.
+
+    Raises:
+        OrchError: E203, its memory cannot be told.
+    """
+    key = work.engine_key(snapshot.kind, files)
+    return work.demand(snapshot, files, store.known(key) if store else Known())
+
+
+def plan_for(
+    store: Store | None, work: BatchWork, files: ModelFiles | None, snapshot: Snapshot
+) -> Plan | Diagnosis:
+    """The scheduler's answer for this work on this snapshot.
+
+    Raises:
+        OrchError: E203, its memory cannot be told.
+    """
+    return schedule(demand_of(store, work, files, snapshot), snapshot, POLICY)
