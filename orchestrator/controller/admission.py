@@ -15,17 +15,24 @@ from orchestrator.controller.demands import plan_for
 from orchestrator.controller.line import after_of, needs_of
 from orchestrator.controller.performer import Performer
 from orchestrator.controller.queue import Pool
+from orchestrator.controller.refusals import (
+    awaited,
+    must_wait,
+    no_plan,
+    no_such_job,
+    output_in_use,
+    refuse_hopeless,
+    refuse_too_large,
+)
 from orchestrator.controller.requests import Request, Work
 from orchestrator.controller.store import JobRow, NewJob, NewTask, QueuedRow
 from orchestrator.controller.views import accepted_view
 from orchestrator.engines.model_files import ModelFiles
-from orchestrator.errors import EXIT_NEVER, EXIT_NOT_NOW, Code, Fault, OrchError
+from orchestrator.errors import Code, OrchError
 from orchestrator.lifecycle.events import DependencyFailed
 from orchestrator.lifecycle.key import JobKey
-from orchestrator.scheduling.diagnosis import diagnosis_fault
 from orchestrator.scheduling.plan import Diagnosis, Plan
 from orchestrator.scheduling.snapshot import Snapshot
-from orchestrator.scheduling.waiting import node_need
 
 IN_HAND = 256
 """Jobs that wait are kept ready up to this many; of the others the store knows."""
@@ -113,10 +120,10 @@ class Admission:
         request, work = checked.request, checked.work
         output = request.output(0 if request.tasks else -1)
         if isinstance(work, BatchWork):
-            self._refuse_hopeless(self.plan(checked), now=request.now)
+            refuse_hopeless(self.plan(checked), now=request.now)
             work.check_output(output, checked.files)
         else:
-            self._refuse_too_large(work.needs.cpus, work.needs.memory_bytes)
+            refuse_too_large(work.needs, self._core.rooms)
             work.check_output(output)
         return checked
 
@@ -127,13 +134,9 @@ class Admission:
             OrchError: E301, E304: nothing is stored.
         """
         request, core = checked.request, self._core
-        for number in _after(request):
+        for number in awaited(request.job):
             if number > MAX_NUMBER or core.state_of(JobKey(number)) is None:
-                raise OrchError.of(
-                    Code.NO_SUCH_JOB,
-                    f"after: there is no job {number}",
-                    fix="orch status -a",
-                )
+                raise no_such_job(number)
         if request.now:
             self._refuse_to_wait(checked)
         if isinstance(checked.work, BatchWork):
@@ -148,45 +151,15 @@ class Admission:
 
     # --- inside -----------------------------------------------------------------------
 
-    def _refuse_hopeless(self, answer: Plan | Diagnosis, *, now: bool) -> None:
-        if isinstance(answer, Plan):
-            _refuse_fakes(answer)
-        elif not answer.ever:
-            raise OrchError((diagnosis_fault(answer),))
-        elif now:
-            raise OrchError((_not_now(diagnosis_fault(answer)),))
-
-    def _refuse_too_large(self, cpus: float, memory_bytes: int) -> None:
-        rooms = self._core.rooms
-        if not rooms or any(
-            room.cores >= cpus and room.memory_bytes >= memory_bytes for room in rooms
-        ):
-            return
-        largest = max(rooms, key=lambda room: (room.cores, room.memory_bytes))
-        has = node_need(largest.cores, largest.memory_bytes)
-        fault = Fault(
-            Code.BAD_VALUE,
-            f"no node has {node_need(cpus, memory_bytes)}",
-            facts=(f"the largest, '{largest.name}', has {has}",),
-            fix="lower resources.cpus or resources.memory",
-            exits=EXIT_NEVER,
-        )
-        raise OrchError((fault,))
-
     def _refuse_to_wait(self, checked: Checked) -> None:
         why = self._waits_for(checked)
         if why:
-            fault = Fault(
-                Code.WRONG_STATE,
-                f"the job cannot start now: {why}",
-                fix="leave --wait-start out: it starts by itself",
-            )
-            raise OrchError((_not_now(fault),))
+            raise must_wait(why)
 
     def _waits_for(self, checked: Checked) -> str:
         """Why a job would not start at once, as far as the queue knows."""
         core, work = self._core, checked.work
-        for number in _after(checked.request):
+        for number in awaited(checked.request.job):
             state = core.state_of(JobKey(number))
             if state is not None and not state.final:
                 return f"job {number}, which it comes after, is {state}"
@@ -203,12 +176,8 @@ class Admission:
         if "{id}" in output:
             return
         other = self._core.store.writing_to(output)
-        if other is not None and other.number not in _after(request):
-            raise OrchError.of(
-                Code.WRONG_STATE,
-                f"job {other} is writing to '{output}', or waits to",
-                fix=f"wait for it (orch wait {other}), or choose another output.path",
-            )
+        if other is not None and other.number not in awaited(request.job):
+            raise output_in_use(output, other)
 
     def _save_view(self, row: JobRow, checked: Checked) -> None:
         # As the file has it: what the tasks put in its place is theirs.
@@ -243,15 +212,6 @@ class Admission:
         self._perform.limits.queued(key, checked.request.job, 1, whole.created_at)
 
 
-def no_plan() -> OrchError:
-    """E203: what is asked for is not a matter of GPUs."""
-    return OrchError.of(
-        Code.BAD_VALUE,
-        "a command has no plan: it runs on the first node with free cores",
-        fix="orch submit it",
-    )
-
-
 def _new_job(checked: Checked) -> NewJob:
     request, job = checked.request, checked.request.job
     limit = job.array.max_parallel if job.array else None
@@ -273,29 +233,3 @@ def _new_job(checked: Checked) -> NewJob:
         secrets=request.secrets,
         needs=needs_of(checked.work),
     )
-
-
-def _after(request: Request) -> list[int]:
-    jobs = [one.job for one in request.job.after]
-    for job in jobs:
-        if isinstance(job, str):
-            raise OrchError.of(
-                Code.BAD_VALUE,
-                f"after: '{job}' is no job of this submit",
-                fix="give the id of a job, or submit both in one go",
-            )
-    return [int(job) for job in jobs]
-
-
-def _not_now(fault: Fault) -> Fault:
-    return Fault(fault.code, fault.message, fault.facts, fault.fix, exits=EXIT_NOT_NOW)
-
-
-def _refuse_fakes(plan: Plan) -> None:
-    fakes = [p.gpu.name for p in plan.placements if p.gpu.uuid.startswith("fake-")]
-    if fakes:
-        raise OrchError.of(
-            Code.GPU_FAILED_TO_INITIALISE,
-            f"{', '.join(fakes)}: these GPUs are only described by ORCH_FAKE_GPUS",
-            fix="`orch plan` works with them; to run, `orch down`, unset it, submit",
-        )

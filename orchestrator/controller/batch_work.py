@@ -36,12 +36,14 @@ class BatchWork:
         folder: Where its relative paths start.
         code: The user's Python files, by path.
         env: Environment for the user's code.
+        owner: Of a job with secrets its run: no other job is served by its engines.
     """
 
     job: BatchJob
     folder: Path
     code: Mapping[str, bytes]
     env: Mapping[str, str]
+    owner: str = ""
 
     def look(self) -> ModelFiles | None:
         """Look at the model's files, if it has any. Takes a while; fetches from a hub.
@@ -90,6 +92,7 @@ class BatchWork:
             "fields": self.fields if model.entry else (),
             "code": self._code_hashes(),
             "env": dict(self.env),
+            "owner": self.owner,
         }
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -148,12 +151,18 @@ class BatchWork:
             objective=self.job.objective,
         )
 
-    def engine_spec(self, placement: Placement, budget: int = 0) -> EngineSpec:
+    def engine_spec(
+        self,
+        placement: Placement,
+        budget: int = 0,
+        secrets: Mapping[str, str] | None = None,
+    ) -> EngineSpec:
         """What the engine on this GPU is told.
 
         Args:
             placement: Its GPU, and what it may hold of it.
             budget: The batch that this was reckoned for; 0: not known.
+            secrets: By name; they are in its environment and not in its log.
         """
         gpu = placement.gpu
         return EngineSpec(
@@ -167,7 +176,7 @@ class BatchWork:
             cores=max(1, gpu.cores),
             code=dict(self.code),
             folder=str(self.folder),
-            env=dict(self.env),
+            env={**self.env, **(secrets or {})},
             budget=budget,
         )
 

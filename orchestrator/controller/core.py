@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.controller.active import ActiveJob, rules_of
+from orchestrator.controller.batch_work import BatchWork
 from orchestrator.controller.changes import Changes
 from orchestrator.controller.clock import now as now
 from orchestrator.controller.fleet import Fleet
@@ -104,6 +105,8 @@ class Core:
             OrchError: E203, it is no job to this version.
         """
         work = self.request(row.key.number).work(self.snapshots, row.key.task)
+        if isinstance(work, BatchWork) and work.job.secrets:
+            work = replace(work, owner=row.run)
         return ActiveJob(
             row=row,
             work=work,

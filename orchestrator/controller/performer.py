@@ -93,7 +93,7 @@ class Performer:
 
     def save_again(self) -> None:
         """Write what the disk has refused, and tell who had to wait for it."""
-        for job in self._core.save_again():
+        for job in self._core.records.save_again():
             self._tell_others(job.key, job.machine.state)
         self.arrays.save_again()
 
@@ -188,7 +188,7 @@ class Performer:
         job.attempts.append(row)
         self._give_back(job, retry.state)
         job.begin_attempt(instant_in(retry.delay_s))
-        self._core.save_ended(job)
+        self._core.records.save_ended(job)
         self.limits.retry(job, retry.delay_s)
 
     def _finish(self, job: ActiveJob, finish: Finish) -> None:
@@ -196,7 +196,7 @@ class Performer:
         job.not_before = None
         self._give_back(job, finish.state)
         job.last = self._attempt_row(job, job.machine.attempt, finish)
-        self._core.save_ended(job)
+        self._core.records.save_ended(job)
         self._core.jobs.pop(job.key, None)
 
     def _give_back(self, job: ActiveJob, state: State) -> None:

@@ -11,10 +11,10 @@ import json
 import sys
 from pathlib import Path
 
-from orchestrator.controller.admission import no_plan
 from orchestrator.controller.batch_work import BatchWork
 from orchestrator.controller.demands import plan_for
 from orchestrator.controller.programs import guarded
+from orchestrator.controller.refusals import no_plan
 from orchestrator.controller.requests import Request
 from orchestrator.controller.snapshots import Snapshots
 from orchestrator.controller.store import Store

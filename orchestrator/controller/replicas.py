@@ -52,12 +52,13 @@ class Replicas:
         assert job.plan is not None
         assert isinstance(job.work, BatchWork)
         shape = job.plan.demand.shape
+        secrets = self._core.store.secrets(job.key)
         spec = job.work.engine_spec(
-            job.plan.placements[replica], shape.tokens if shape else 0
+            job.plan.placements[replica], shape.tokens if shape else 0, secrets
         )
         warm = engine.handle is not None and engine.pid != 0
         log = self._log(job, replica)
-        redact = tuple(self._core.store.secrets(job.key).values())
+        redact = tuple(value for value in secrets.values() if value)
         job.nodes[job.machine.attempt, replica] = engine.gpu.node_id
         self._open_usage(job, engine)
 
@@ -97,7 +98,8 @@ class Replicas:
         if not isinstance(job.work, BatchWork):
             return
         held = dict(job.runner.held)
-        keep_s = job.work.job.keep_alive
+        # No other job may have an engine that knows this one's secrets.
+        keep_s = 0.0 if job.work.owner else job.work.job.keep_alive
         for engine in self._core.fleet.of_job(job.key):
             self._learn(engine, held.get(engine.actor, Held()))
             if keep_s > 0 and engine.pid != 0 and state is State.SUCCEEDED:

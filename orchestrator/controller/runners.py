@@ -97,7 +97,7 @@ class Runners:
         standby, self._standby = self._standby, None
         self._core.loop.thread(lambda: self._start_and_watch(job, name, standby), name)
         # A controller that comes back must find this runner by its name.
-        self._core.save(job)
+        self._core.records.save(job)
 
     def adopt(self, job: ActiveJob) -> bool:
         """Watch a runner that outlived the controller; false if it is gone."""

@@ -108,8 +108,8 @@ class Wishes:
     def _cancel(self, job: ActiveJob, wish: CancelRequested) -> None:
         self._perform(job, wish)
         if job.machine.state is State.STOPPING:
-            with self._core.writing(job):
-                self._core.save(job, durable=True)
+            with self._core.records.writing(job):
+                self._core.records.save(job, durable=True)
 
     def _retry(self, row: JobRow, mode: RetryMode) -> None:
         core = self._core
