@@ -16,6 +16,8 @@ from orchestrator.scheduling.plan import Diagnosis, Plan
 from orchestrator.scheduling.waiting import Waits
 from orchestrator.spec.job import Job
 
+NOTICES_KEPT = 100
+
 
 @dataclass(slots=True)
 class Running:
@@ -97,6 +99,11 @@ class ActiveJob:
     view: dict[str, Any] = field(default_factory=dict)
     lack: Fault | None = None
     stopping: bool | None = None
+
+    def tell(self, notice: str) -> None:
+        """Have people know this; of very many, the oldest are dropped."""
+        self.notices.append(notice)
+        del self.notices[:-NOTICES_KEPT]
 
     @property
     def key(self) -> JobKey:

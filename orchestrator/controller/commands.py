@@ -115,42 +115,41 @@ class Commands:
         node = self._nodes.get(node_id)
         if node is None:
             node = self._nodes[node_id] = _Node(job.command.node)
-            self._core.loop.thread(lambda: self._watch(node_id), f"commands {node_id}")
+            watch = partial(self._watch, node_id, node)
+            self._core.loop.thread(watch, f"commands {node_id}")
         return node
 
-    def _watch(self, node_id: str) -> None:
-        """On a thread of its own: ask the node for news, for ever."""
-        cluster, loop = self._core.cluster, self._core.loop
-        node, version = self._nodes[node_id], -1
-        while not loop.stopped.is_set():
+    def _watch(self, node_id: str, node: _Node) -> None:
+        """On a thread of its own: ask the node for news, until it is gone."""
+        cluster, loop, version = self._core.cluster, self._core.loop, -1
+        while self._nodes.get(node_id) is node and not loop.stopped.is_set():
             node.asked += 1
             try:
                 news = cluster.watch_commands(node_id, version, WATCH_S)
             except Exception as error:  # noqa: BLE001 - or every command would hang
                 traceback.print_exception(error)
-                self._look_after(node_id)
+                self._look_after(node_id, node)
                 loop.stopped.wait(AGAIN_S)
                 continue
             version = news.version
-            loop.post(partial(self._news, node_id, news, node.asked))
+            loop.post(partial(self._news, node_id, node, news, node.asked))
 
-    def _look_after(self, node_id: str) -> None:
+    def _look_after(self, node_id: str, node: _Node) -> None:
         """A node does not answer: if it is gone, so are its commands."""
         try:
-            alive = any(node.id == node_id for node in self._core.cluster.nodes())
+            alive = any(one.id == node_id for one in self._core.cluster.nodes())
         except Exception:  # noqa: BLE001 - nobody knows; it is asked again
             traceback.print_exc()
             return
         # Of one that is alive the agent is started again, and will not know them.
         if not alive:
-            self._core.loop.post(lambda: self._gone(node_id))
+            self._core.loop.post(lambda: self._gone(node_id, node))
 
-    def _news(self, node_id: str, news: CommandNews, asked: int) -> None:
+    def _news(self, node_id: str, node: _Node, news: CommandNews, asked: int) -> None:
         """Also ends what runs for no job here: a start that was given up, and was done.
 
         Jobs are known before their command is started, so none is mistaken for that.
         """
-        node = self._nodes[node_id]
         running = {(r.key, r.attempt): r.pid for r in news.running}
         ended = {(end.key, end.attempt): end for end in news.ended}
         for job in list(node.jobs.values()):
@@ -221,19 +220,22 @@ class Commands:
 
         It may have come to its end just before; it is not run again without asking.
         """
-        node = self._nodes[job.command.node_id]
-        if node.jobs.get(job.key) is not job or job.machine.attempt != attempt:
+        node = self._nodes.get(job.command.node_id)
+        waits = node is not None and node.jobs.get(job.key) is job
+        if not waits or job.machine.attempt != attempt:
             return
         if job.machine.state is State.STOPPING:
             self._perform(job, CommandLost(attempt, fault))
         else:
             self._start(job, attempt)
 
-    def _gone(self, node_id: str) -> None:
-        node = self._nodes[node_id]
+    def _gone(self, node_id: str, node: _Node) -> None:
         fault = Fault(Code.NODE_LOST, f"node '{node.name}' is gone")
         for job in list(node.jobs.values()):
             self._perform(job, CommandLost(job.machine.attempt, fault))
+        # Its thread ends with that; if the node comes back, it gets another one.
+        if not node.jobs and self._nodes.get(node_id) is node:
+            del self._nodes[node_id]
 
 
 def attempt_folder(key: JobKey, attempt: int) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.controller.batch_work import BatchWork
+from orchestrator.controller.estimates import pieces_of_files
 from orchestrator.controller.store import Store
 from orchestrator.engines.model_files import ModelFiles
 from orchestrator.estimate.known import Known
 from orchestrator.scheduling.plan import Demand, Diagnosis, Plan
 from orchestrator.scheduling.policy import Policy
-from orchestrator.scheduling.schedule import schedule
+from orchestrator.scheduling.runnable import schedule_runnable
 from orchestrator.scheduling.snapshot import Snapshot
 
 POLICY = Policy(evict_all_idle=True)
@@ -32,7 +35,11 @@ def plan_for(
 ) -> Plan | Diagnosis:
     """The scheduler's answer for this work on this snapshot.
 
+    How the model could be cut is a question here only: what is placed is whole.
+
     Raises:
         OrchError: E203, its memory cannot be told.
     """
-    return schedule(demand_of(store, work, files, snapshot), snapshot, POLICY)
+    demand = demand_of(store, work, files, snapshot)
+    pieces = files and pieces_of_files(files, work.job.model.dtype, snapshot.kind)
+    return schedule_runnable(replace(demand, pieces=pieces), snapshot, POLICY)

@@ -26,6 +26,8 @@ from orchestrator.estimate.module import estimate_module
 from orchestrator.estimate.unknown import estimate_unknown, set_by_user
 from orchestrator.estimate.weights import weights_from_header
 from orchestrator.scheduling.available import smallest_room
+from orchestrator.scheduling.layout import Pieces
+from orchestrator.scheduling.pieces import pieces_of
 from orchestrator.scheduling.snapshot import DeviceKind, Snapshot
 from orchestrator.spec.job import BatchJob
 
@@ -97,6 +99,26 @@ def dtype_of(asked: str, kind: DeviceKind) -> str:
     if asked != "auto":
         return asked
     return "float16" if kind is DeviceKind.CUDA else "float32"
+
+
+def pieces_of_files(files: ModelFiles, asked: str, kind: DeviceKind) -> Pieces | None:
+    """How a model can be cut; `None`: its files do not tell.
+
+    Args:
+        files: The model's.
+        asked: The job file's dtype.
+        kind: What the cluster has.
+    """
+    dtype = dtype_of(asked, kind)
+    sizes = {
+        name: weights_from_header({name: _entry(tensor)}).bytes_as(dtype)
+        for name, tensor in files.tensors.items()
+    }
+    try:
+        found = read_architecture(files.config)
+    except OrchError:
+        return pieces_of(sizes)
+    return pieces_of(sizes, heads=found.heads, kv_heads=found.kv_heads)
 
 
 def _place(snapshot: Snapshot, exclude: tuple[str, ...]) -> _Place:

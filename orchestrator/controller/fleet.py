@@ -114,8 +114,9 @@ class Fleet:
 
     def __init__(self) -> None:
         self.engines: dict[str, Engine] = {}
-        self.given: set[str] = set()
-        """Names that engines have or had: a runner takes each for one replica."""
+        self.given: dict[str, set[JobKey]] = {}
+        """Names of engines -> jobs that had one of them: to a runner, a name is one
+        replica for ever."""
         self.leaked: dict[str, Leak] = {}
         """By GPU: left out until its memory comes back (E106)."""
 
@@ -140,11 +141,26 @@ class Fleet:
             if warm is not None:
                 warm.job, warm.replica, warm.idle_until = job, placement.replica, None
                 warm.reserved_bytes = placement.reserve_bytes
+                self.known_to(job, warm.name)
             else:
                 fresh = self._unused(name)
+                self.known_to(job, fresh)
                 self.engines[fresh] = _new_engine(fresh, job, label, plan, placement)
             for idle in placement.evict:
                 self.engines[idle].leaving = True
+
+    def known_to(self, job: JobKey | None, name: str) -> None:
+        """Note that a job, if any, has an engine of this name."""
+        jobs = self.given.setdefault(name, set())
+        if job is not None:
+            jobs.add(job)
+
+    def job_over(self, job: JobKey) -> None:
+        """No runner of the job asks any more; names that nobody knows are free."""
+        for name, jobs in list(self.given.items()):
+            jobs.discard(job)
+            if not jobs and name not in self.engines:
+                del self.given[name]
 
     def of_job(self, job: JobKey) -> list[Engine]:
         """The engines that work for a job, by replica."""
@@ -193,7 +209,6 @@ class Fleet:
         while candidate in self.given:
             life += 1
             candidate = f"{name}~{life}"
-        self.given.add(candidate)
         return candidate
 
     def _ours_removed(self, gpu: Gpu, ours: set[tuple[Uuid, int]]) -> Gpu:

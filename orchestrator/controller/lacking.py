@@ -69,7 +69,7 @@ def learn(
     peak = Peak(shape or Shape(batch=1), needed, engine.gpu.model)
     seen = Seen(peak, lacked=True)
     core.records.write(lambda: core.store.save_seen(engine.key, seen))
-    job.notices.append(
+    job.tell(
         f"GPU memory ran out on {engine.gpu.name}: {format_memory(reserved)} was "
         f"reserved, the next place must have {format_memory(needed)}"
     )

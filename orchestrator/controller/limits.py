@@ -7,6 +7,7 @@ from collections.abc import Callable
 from orchestrator.controller.active import ActiveJob
 from orchestrator.controller.clock import now, seconds_since
 from orchestrator.controller.core import Core
+from orchestrator.controller.timers import Timer
 from orchestrator.lifecycle.events import Event, GraceOver, Phase, RetryDue, TimedOut
 from orchestrator.lifecycle.instructions import ArmGrace
 from orchestrator.lifecycle.key import JobKey
@@ -20,6 +21,7 @@ class Limits:
     def __init__(self, core: Core, perform: Callable[[ActiveJob, Event], None]) -> None:
         self._core = core
         self._perform = perform
+        self._armed: dict[JobKey, set[Timer]] = {}
 
     def queued(self, key: JobKey, job: Job, attempt: int, since: str) -> None:
         """A job waits for its place, since then."""
@@ -48,8 +50,24 @@ class Limits:
         """The next attempt comes after a while."""
         self._arm(job.key, delay_s, RetryDue(job.machine.attempt))
 
+    def over(self, key: JobKey) -> None:
+        """A job's attempt is over: what it was given time for matters no more."""
+        for timer in self._armed.pop(key, ()):
+            timer.cancel()
+
     def _arm(self, key: JobKey, delay_s: float, event: Event) -> None:
-        self._core.loop.later(delay_s, lambda: self._due(key, event))
+        def due() -> None:
+            self._disarm(key, timer)
+            self._due(key, event)
+
+        timer = self._core.loop.later(delay_s, due)
+        self._armed.setdefault(key, set()).add(timer)
+
+    def _disarm(self, key: JobKey, timer: Timer) -> None:
+        armed = self._armed.get(key, set())
+        armed.discard(timer)
+        if not armed:
+            self._armed.pop(key, None)
 
     def _due(self, key: JobKey, event: Event) -> None:
         waits = key in self._core.queue

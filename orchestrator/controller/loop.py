@@ -7,8 +7,6 @@ waits among the timers.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import queue
 import threading
 import time
@@ -18,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
+from orchestrator.controller.timers import Timer, Timers
 from orchestrator.errors import Code, Fault, OrchError
 
 T = TypeVar("T")
@@ -37,8 +36,7 @@ class Loop:
     def __init__(self) -> None:
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(MAX_EFFECTS, thread_name_prefix="effect")
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = itertools.count()
+        self.timers = Timers()
         self.stopped = threading.Event()
 
     def run(self) -> None:
@@ -47,7 +45,7 @@ class Loop:
             wait_s = self._until_due()
             # Asked first: an inbox that is never empty must not hold timers up.
             if wait_s == 0:
-                _run(heapq.heappop(self._timers)[2])
+                _run(self.timers.pop())
                 continue
             try:
                 decision = self._inbox.get(timeout=wait_s)
@@ -57,18 +55,13 @@ class Loop:
                 return
             _run(decision)
 
-    def later(self, delay_s: float, decision: Callable[[], None]) -> None:
-        """Have this run on the loop's thread after a while; call it from there.
-
-        Timers are not cancelled: the decision looks whether it still matters.
-        """
-        due = time.monotonic() + max(0.0, delay_s)
-        heapq.heappush(self._timers, (due, next(self._numbers), decision))
+    def later(self, delay_s: float, decision: Callable[[], None]) -> Timer:
+        """Have this run on the loop's thread after a while; call it from there."""
+        return self.timers.add(time.monotonic() + max(0.0, delay_s), decision)
 
     def _until_due(self) -> float | None:
-        if not self._timers:
-            return None
-        return max(0.0, self._timers[0][0] - time.monotonic())
+        due = self.timers.next_due()
+        return None if due is None else max(0.0, due - time.monotonic())
 
     def stop(self) -> None:
         """End `run` after what is in the inbox."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import assert_never
 
@@ -86,8 +86,7 @@ class Performer:
 
     def give_up(self, key: JobKey, faults: tuple[Fault, ...]) -> None:
         """What is stored of a job is none to this version: it has failed."""
-        self._core.queue.remove(key)
-        self._core.queue.finished(key)
+        self.leave_queue([key])
         self._core.give_up(key, faults)
         self._tell_others(key, State.FAILED)
 
@@ -125,6 +124,15 @@ class Performer:
                 assert_never(instruction)
 
     # --- the queue --------------------------------------------------------------------
+
+    def leave_queue(self, keys: Collection[JobKey]) -> None:
+        """These wait no more and hold no place in their array; no limit is kept."""
+        for key in keys:
+            self._core.queue.remove(key)
+            self.limits.over(key)
+        # Only now: the end of one may let another start, which was to go, too.
+        for key in keys:
+            self._core.queue.finished(key)
 
     def _queue(self, job: ActiveJob) -> None:
         job.not_before, job.queued_at = None, now()
@@ -174,10 +182,7 @@ class Performer:
             said = event_to_json(failed)
             core.store.add_event(whole, now(), said, State.PENDING, ())
             gone = core.store.skip_pending(whole.number, now())
-        for key in gone:
-            core.queue.remove(key)
-        for key in gone:
-            core.queue.finished(key)
+        self.leave_queue(gone)
         self.arrays.task_changed(whole)
 
     # --- attempts ---------------------------------------------------------------------
@@ -198,14 +203,14 @@ class Performer:
         job.last = self._attempt_row(job, job.machine.attempt, finish)
         self._core.records.save_ended(job)
         self._core.jobs.pop(job.key, None)
+        self._core.fleet.job_over(job.key)
 
     def _give_back(self, job: ActiveJob, state: State) -> None:
         """Whatever the attempt holds: a share of a node, GPUs, a place in its array."""
         self.commands.forget(job)
         self.seats.leave(job)
         self.replicas.leave(job, state)
-        self._core.queue.remove(job.key)
-        self._core.queue.finished(job.key)
+        self.leave_queue([job.key])
         self._find_place()
 
     def _attempt_row(

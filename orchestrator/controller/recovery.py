@@ -41,9 +41,9 @@ def recover(core: Core, perform: Performer) -> None:
 
 def _adopt_engines(core: Core) -> None:
     for name, data in core.store.engines().items():
-        core.fleet.given.add(name)
         lease_name = data["lease_name"]
         engine = Engine.from_json(name, data)
+        core.fleet.known_to(engine.job, name)
         engine.lease = core.cluster.find_lease(lease_name) if lease_name else None
         engine.handle = core.cluster.find_replica(engine.actor)
         if engine.lease is None or engine.handle is None or not engine.pid:
@@ -98,13 +98,13 @@ def _adopt_job(core: Core, perform: Performer, job: ActiveJob) -> bool:
     ready = {engine.replica: ReplicaState.READY for engine in engines}
     machine = job.row.view["machine"]
     job.machine = JobMachine.restored(job.machine.rules, machine, ready, running=True)
-    job.notices.append("the controller restarted; the job went on meanwhile")
+    job.tell("the controller restarted; the job went on meanwhile")
     perform.limits.changed(job)
     return True
 
 
 def _requeue(core: Core, perform: Performer, job: ActiveJob) -> None:
-    job.notices.append("the controller restarted; finished rows are kept")
+    job.tell("the controller restarted; finished rows are kept")
     for engine in core.fleet.of_job(job.key):
         core.fleet.idle_from_now(engine, KEEP_ADOPTED_S)
     job.plan, job.runner_name = None, ""

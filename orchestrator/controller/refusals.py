@@ -23,7 +23,7 @@ def refuse_hopeless(answer: Plan | Diagnosis, *, now: bool) -> None:
         now: Whether the job must start at once.
 
     Raises:
-        OrchError: E101, never, or not now where it must; E103, the GPUs are only
+        OrchError: E101, never, or not now where it must; E102, the GPUs are only
             described.
     """
     if isinstance(answer, Plan):

@@ -206,7 +206,7 @@ class Runners:
         if fault.code is Code.OUT_OF_GPU_MEMORY:
             self._out_of_memory(job, engine, fault, pid)
             return
-        job.notices.append(
+        job.tell(
             f"replica {engine.replica} on {engine.gpu.name} was lost "
             f"({fault.message}); its rows run elsewhere"
         )
@@ -235,7 +235,7 @@ class Runners:
             return
         self._handles.pop(name, None)
         job.runner = RunnerView()
-        job.notices.append(f"the runner was lost ({fault.message}); it starts again")
+        job.tell(f"the runner was lost ({fault.message}); it starts again")
         self._perform(job, RunnerLost(fault))
 
 

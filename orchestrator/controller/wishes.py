@@ -98,6 +98,7 @@ class Wishes:
         # All of them leave the queue first, or the end of one would start another.
         for key in gone:
             core.queue.remove(key)
+            self._perform.limits.over(key)
         for job in in_hand:
             self._cancel(job, wish)
         for key in gone:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 from ray.autoscaler.v2.sdk import get_cluster_status
-from ray.exceptions import RayError
+from ray.exceptions import ActorUnavailableError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.errors import Code, OrchError
@@ -24,6 +25,9 @@ NAMESPACE = "orch"
 AGENT_TIMEOUT_S = 5.0
 AGENT_TRIES = 3
 AGENT_START_TIMEOUT_S = 30.0
+AGENT_BACK_S = 10.0
+"""An agent that was killed is there again by then; Ray needs a second or two."""
+AGENT_LOOK_S = 0.1
 AGENT_CALLS = 32
 """Calls that an agent serves at a time; one waits for news of its commands."""
 
@@ -142,14 +146,29 @@ class NodeAgents:
             refs = [(node, self._agent(node).report.remote()) for node in nodes]
             found: list[tuple[Node, Report]] = []
             for node, ref in refs:
-                try:
-                    report = ray.get(ref, timeout=AGENT_START_TIMEOUT_S)
-                except RayError:
-                    self._agents.pop(node.id, None)
-                else:
+                report = self._report(node, ref)
+                if report is not None:
                     self._folders[node.id] = report.folder
                     found.append((node, report))
             return found
+
+    def _report(self, node: Node, ref: ray.ObjectRef[Report]) -> Report | None:
+        """What the node says; of an agent that is just started again, by the new one.
+
+        Without it a job that fits would be refused for ever: no GPU to be seen.
+        """
+        deadline = time.monotonic() + AGENT_BACK_S
+        while True:
+            try:
+                return ray.get(ref, timeout=AGENT_START_TIMEOUT_S)
+            except RayError as error:
+                back = isinstance(error, ActorUnavailableError)
+                late = time.monotonic() > deadline
+                if not back or late or node not in self.nodes():
+                    self._agents.pop(node.id, None)
+                    return None
+            threading.Event().wait(AGENT_LOOK_S)
+            ref = self._agent(node).report.remote()
 
     def _agent(self, node: Node) -> ActorProxy[Agent]:
         if node.id not in self._agents:

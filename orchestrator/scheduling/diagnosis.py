@@ -94,7 +94,8 @@ def ways_out(diagnosis: Diagnosis, policy: Policy = DEFAULT) -> tuple[str, ...]:
     if diagnosis.ever:
         return _patience(diagnosis)
     if diagnosis.cures:
-        return tuple(cure.text for cure in diagnosis.cures)
+        cures = tuple(cure.text for cure in diagnosis.cures)
+        return (*cures, *_larger(diagnosis.demand, policy))
     reasons = {refusal.reason for refusal in diagnosis.refusals}
     ways: list[str] = []
     possible = diagnosis.able + _later(diagnosis.refusals)
@@ -109,6 +110,14 @@ def ways_out(diagnosis: Diagnosis, policy: Policy = DEFAULT) -> tuple[str, ...]:
     least = policy.smallest_gpu_bytes(diagnosis.demand.reserve_bytes)
     ways.append(f"add a node with GPUs of {_gib_up(least)} GiB or more")
     return tuple(ways)
+
+
+def _larger(demand: Demand, policy: Policy) -> tuple[str, ...]:
+    """The GPU that would hold the model whole, where the others are to cut it."""
+    if demand.pieces is None or Mode.REPLICATE not in considered(demand):
+        return ()
+    least = policy.smallest_gpu_bytes(demand.reserve_bytes)
+    return (f"add a GPU of {_gib_up(least)} GiB or more: it holds the model whole",)
 
 
 def _patience(diagnosis: Diagnosis) -> tuple[str, ...]:

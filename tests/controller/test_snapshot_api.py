@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.controller import api
+from orchestrator.controller.cluster_calls import MAX_SNAPSHOT_BYTES
 from orchestrator.runtime.commands.spec import Snapshot
 from tests.controller.plant import Plant, command_for
 
@@ -79,7 +79,7 @@ def test_more_than_is_allowed_is_cut_off(two: Plant) -> None:
 
     def endless() -> Iterator[bytes]:
         nonlocal sent
-        while sent < 2 * api.MAX_SNAPSHOT_BYTES:
+        while sent < 2 * MAX_SNAPSHOT_BYTES:
             sent += 1 << 20
             yield b" " * (1 << 20)
 
