@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,11 +20,11 @@ from orchestrator.errors import (
     Code,
     OrchError,
 )
-from orchestrator.render.errors import show_faults
 from orchestrator.render.plan import diagnosis_lines, plan_table
-from orchestrator.scheduling.diagnosis import diagnosis_fault
+from orchestrator.scheduling.decide import NOT_YET, only_cut
 from orchestrator.scheduling.plan import Diagnosis, Plan
 from orchestrator.spec.checked import CheckedJob, checked
+from orchestrator.spec.cluster import load_cluster
 
 
 @click.command(
@@ -32,10 +33,12 @@ from orchestrator.spec.checked import CheckedJob, checked
 Examples:
   orch plan jobs/embed.yaml
   orch plan jobs/embed.yaml --set resources.gpu_memory=20GiB
+  orch plan jobs/embed.yaml --assume-idle
+  orch plan jobs/embed.yaml --cluster jobs/clusters/two_boxes.yaml
   orch plan jobs/embed.yaml --json | jq .data.plan.reason
 
 \b
-Exit codes: 0 it can start now, 4 it must wait, 5 it can never fit.""",
+Exit codes: 0 there is a place for it now, 4 it must wait, 5 it can never fit.""",
 )
 @click.argument("file")
 @click.option(
@@ -45,15 +48,40 @@ Exit codes: 0 it can start now, 4 it must wait, 5 it can never fit.""",
     metavar="PATH=VALUE",
     help="Change one field of the job file; may be repeated.",
 )
+@click.option(
+    "--cluster",
+    type=click.Path(path_type=Path),
+    metavar="CLUSTER.yaml",
+    help="Plan for the cluster that this file describes.",
+)
+@click.option(
+    "--assume-idle",
+    is_flag=True,
+    help="As if no job and no other program were on the GPUs.",
+)
 @with_session
-def command(session: Session, *, file: str, settings: tuple[str, ...]) -> int:
+def command(
+    session: Session,
+    *,
+    file: str,
+    settings: tuple[str, ...],
+    cluster: Path | None,
+    assume_idle: bool,
+) -> int:
     """Say what would happen to a job file, and why. Nothing is queued."""
     job = checked(read_job(file, settings))
-    answer = _ask(session, job_request(job))
+    request = {**job_request(job), "assume_idle": assume_idle}
+    if cluster is None:
+        answer = _ask(session, request)
+    else:
+        request["cluster"] = load_cluster(cluster).model_dump(mode="json")
+        answer = plan_alone(session.folder, request, session.progress)
     plan = plan_from_json(answer)
     if session.as_json:
         session.answer("plan", answer)
     else:
+        session.talk.say(headline(job))
+        _say_what_for(session, cluster, assume_idle=assume_idle)
         _show(session, job, plan)
     return _exit_code(plan)
 
@@ -71,14 +99,21 @@ def _ask(session: Session, request: dict[str, Any]) -> dict[str, Any]:
     return plan_alone(session.folder, request, session.progress)
 
 
+def _say_what_for(session: Session, cluster: Path | None, *, assume_idle: bool) -> None:
+    where = f"for the cluster of {cluster}" if cluster else "for this cluster"
+    if assume_idle:
+        session.talk.say(f"{where}, as if nothing else were on it")
+    elif cluster:
+        session.talk.say(where)
+
+
 def _show(session: Session, job: CheckedJob, plan: Plan | Diagnosis) -> None:
-    session.talk.say(headline(job))
     if isinstance(plan, Plan):
         session.write_all(plan_table(plan, job.model))
-    elif plan.ever:
-        session.write_all(diagnosis_lines(plan))
     else:
-        show_faults(session.talk, (diagnosis_fault(plan),))
+        session.write_all(diagnosis_lines(plan))
+    if only_cut(plan):
+        session.talk.warn(f"orch submit would refuse it: {NOT_YET}")
 
 
 def _exit_code(plan: Plan | Diagnosis) -> int:

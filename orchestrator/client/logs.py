@@ -31,6 +31,7 @@ class Piece:
         offset: Where `data` begins in it.
         next: Where to go on.
         ended: Nothing can follow.
+        attempt: Of which attempt; 0: none has a log yet.
     """
 
     rank: int
@@ -38,6 +39,7 @@ class Piece:
     data: bytes
     next: int
     ended: bool
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def read_log(
         client: Asked again and again.
         key: Which job.
         rank: Whose log.
-        attempt: Of which attempt.
+        attempt: Of which attempt; 0: the newest that has a log now.
         start: Where to begin.
         follow: Go on to the end of the attempt, across a controller's restart.
         patience_s: How long to go on without a controller.
@@ -95,7 +97,9 @@ def read_log(
         yield piece
         if piece.ended or (not follow and not piece.data):
             return
-        asked = {"offset": piece.next}
+        if piece.attempt:
+            # The newest may soon be another one, with offsets of its own.
+            attempt, asked = piece.attempt, {"offset": piece.next}
 
 
 def _piece(  # noqa: PLR0913, RUF100
@@ -119,6 +123,7 @@ def _piece(  # noqa: PLR0913, RUF100
             data=answer.body,
             next=int(answer.headers.get("orch-next", offset + len(answer.body))),
             ended=answer.headers.get("orch-ended") == "1",
+            attempt=int(answer.headers.get("orch-attempt", attempt)),
         )
 
     # A node's agent that died is started again: whoever follows waits for it, too.

@@ -33,6 +33,7 @@ from orchestrator.lifecycle.events import DependencyFailed
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.scheduling.plan import Diagnosis, Plan
 from orchestrator.scheduling.snapshot import Snapshot
+from orchestrator.scheduling.what_if import unused
 
 IN_HAND = 256
 """Jobs that wait are kept ready up to this many; of the others the store knows."""
@@ -98,16 +99,21 @@ class Admission:
         kept = {key: part for key, part in body.items() if key not in _NOT_STORED}
         return Checked(request, kept, work, files)
 
-    def plan(self, checked: Checked) -> Plan | Diagnosis:
-        """What would happen on the cluster as it is now.
+    def plan(self, checked: Checked, *, assume_idle: bool = False) -> Plan | Diagnosis:
+        """What would happen on the cluster as it is now, or with nothing on it.
 
         Raises:
             OrchError: E103, E2xx; E203 for a command, which has no plan.
         """
         if not isinstance(checked.work, BatchWork):
             raise no_plan()
-        store = self._core.store
-        return plan_for(store, checked.work, checked.files, self._snapshot())
+        snapshot = self._snapshot()
+        return plan_for(
+            self._core.store,
+            checked.work,
+            checked.files,
+            unused(snapshot) if assume_idle else snapshot,
+        )
 
     def check(self, body: Mapping[str, Any]) -> Checked:
         """Look whether the job can be accepted.

@@ -88,7 +88,7 @@ class BatchWork:
             "revision": _revision(files),
             "memory": self.job.resources.gpu_memory,
             "kind": kind,
-            "folder": str(self.folder) if _is_local(model.id, self.folder) else "",
+            "folder": str(self._home) if _is_local(model.id, self.folder) else "",
             "fields": self.fields if model.entry else (),
             "code": self._code_hashes(),
             "env": dict(self.env),
@@ -175,7 +175,7 @@ class BatchWork:
             memory_bytes=placement.reserve_bytes,
             cores=max(1, gpu.cores),
             code=dict(self.code),
-            folder=str(self.folder),
+            folder=str(self._home),
             env={**self.env, **(secrets or {})},
             budget=budget,
         )
@@ -235,6 +235,12 @@ class BatchWork:
                     facts=(f"there are: {', '.join(g.name for g in snapshot.gpus)}",),
                     fix="write it as `orch gpus` does, node:index, or as a UUID",
                 )
+
+    @property
+    def _home(self) -> Path:
+        """Where the user's code, or a local model, is for its engine."""
+        workdir = self.job.workdir if self.job.model.entry else None
+        return self.folder / Path(workdir or "").expanduser()
 
     def _code_hashes(self) -> dict[str, str]:
         return {

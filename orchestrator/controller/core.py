@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrator.controller.active import ActiveJob, rules_of
 from orchestrator.controller.batch_work import BatchWork
 from orchestrator.controller.changes import Changes
-from orchestrator.controller.clock import now as now
+from orchestrator.controller.clock import now
 from orchestrator.controller.fleet import Fleet
 from orchestrator.controller.loop import Loop
 from orchestrator.controller.queue import JobQueue
@@ -57,11 +57,6 @@ class Core:
         self.snapshots = Snapshots(self.state / "snapshots")
         self.records = Records(self.store)
         self._requests: dict[int, Request] = {}
-        self.save, self.writing, self.write = (
-            self.records.save,
-            self.records.writing,
-            self.records.write,
-        )  # BRIDGE
 
     # --- jobs -------------------------------------------------------------------------
 

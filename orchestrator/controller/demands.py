@@ -41,5 +41,8 @@ def plan_for(
         OrchError: E203, its memory cannot be told.
     """
     demand = demand_of(store, work, files, snapshot)
-    pieces = files and pieces_of_files(files, work.job.model.dtype, snapshot.kind)
-    return schedule_runnable(replace(demand, pieces=pieces), snapshot, POLICY)
+    if files is not None:
+        dtype, weights = work.job.model.dtype, demand.weights_bytes
+        pieces = pieces_of_files(files, dtype, snapshot.kind, weights)
+        demand = replace(demand, pieces=pieces)
+    return schedule_runnable(demand, snapshot, POLICY)

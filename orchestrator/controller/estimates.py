@@ -21,13 +21,13 @@ from orchestrator.estimate.batches import (
     reckon_rows,
 )
 from orchestrator.estimate.known import Known, Profile
+from orchestrator.estimate.loaded import loaded_weights
 from orchestrator.estimate.model import Shape, estimate_model
 from orchestrator.estimate.module import estimate_module
 from orchestrator.estimate.unknown import estimate_unknown, set_by_user
 from orchestrator.estimate.weights import weights_from_header
 from orchestrator.scheduling.available import smallest_room
 from orchestrator.scheduling.layout import Pieces
-from orchestrator.scheduling.pieces import pieces_of
 from orchestrator.scheduling.snapshot import DeviceKind, Snapshot
 from orchestrator.spec.job import BatchJob
 
@@ -101,24 +101,34 @@ def dtype_of(asked: str, kind: DeviceKind) -> str:
     return "float16" if kind is DeviceKind.CUDA else "float32"
 
 
-def pieces_of_files(files: ModelFiles, asked: str, kind: DeviceKind) -> Pieces | None:
+def pieces_of_files(
+    files: ModelFiles, asked: str, kind: DeviceKind, weights_bytes: int
+) -> Pieces | None:
     """How a model can be cut; `None`: its files do not tell.
 
     Args:
         files: The model's.
         asked: The job file's dtype.
         kind: What the cluster has.
+        weights_bytes: All its weights, once loaded.
     """
     dtype = dtype_of(asked, kind)
-    sizes = {
-        name: weights_from_header({name: _entry(tensor)}).bytes_as(dtype)
-        for name, tensor in files.tensors.items()
-    }
     try:
+        loaded = loaded_weights(_header(files), files.config, dtype, body_only=True)
         found = read_architecture(files.config)
     except OrchError:
-        return pieces_of(sizes)
-    return pieces_of(sizes, heads=found.heads, kv_heads=found.kv_heads)
+        return None
+    layers = loaded.layer_bytes
+    # Beside the layers there is the embedding; the norm at the end is next to nothing.
+    first_bytes = weights_bytes - sum(layers)
+    if len(layers) < 2 or first_bytes < 0:
+        return None
+    return Pieces(
+        layer_bytes=layers,
+        first_bytes=first_bytes,
+        heads=found.heads,
+        kv_heads=found.kv_heads,
+    )
 
 
 def _place(snapshot: Snapshot, exclude: tuple[str, ...]) -> _Place:

@@ -115,8 +115,7 @@ class Fleet:
     def __init__(self) -> None:
         self.engines: dict[str, Engine] = {}
         self.given: dict[str, set[JobKey]] = {}
-        """Names of engines -> jobs that had one of them: to a runner, a name is one
-        replica for ever."""
+        """Names -> jobs that had such an engine: to a runner each is one replica."""
         self.leaked: dict[str, Leak] = {}
         """By GPU: left out until its memory comes back (E106)."""
 
@@ -151,9 +150,7 @@ class Fleet:
 
     def known_to(self, job: JobKey | None, name: str) -> None:
         """Note that a job, if any, has an engine of this name."""
-        jobs = self.given.setdefault(name, set())
-        if job is not None:
-            jobs.add(job)
+        self.given.setdefault(name, set()).update([job] if job else [])
 
     def job_over(self, job: JobKey) -> None:
         """No runner of the job asks any more; names that nobody knows are free."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -94,12 +93,13 @@ class JobCalls:
                 break
             # Whoever writes a log tells nobody: its size is looked at.
             await asyncio.sleep(LOG_POLL_S)
-            asked = replace(asked, offset=piece.offset, tail=None, since_s=None)
+            asked = piece.goes_on(asked)
             piece = await run_in_threadpool(self._service.logs.read, key, asked)
         headers = {
             "Orch-Offset": str(piece.offset),
             "Orch-Next": str(piece.offset + len(piece.data)),
             "Orch-Ended": "1" if piece.ended else "0",
+            "Orch-Attempt": str(piece.attempt),
         }
         return Response(piece.data, 200, headers, "application/octet-stream")
 

@@ -120,7 +120,7 @@ class Leasing:
         fleet = self._core.fleet
         for engine in leaving:
             fleet.engines.pop(engine.name, None)
-            self._core.write(partial(self._core.store.drop_engine, engine.name))
+            self._core.records.write(partial(self._core.store.drop_engine, engine.name))
         fleet.leaked.update({leak.gpu: leak for leak in leased.leaks})
         if leased.refusal or job.machine.state is not State.PENDING:
             self._undo(engines)
@@ -129,7 +129,7 @@ class Leasing:
             self._placed(job, plan, engines)
 
     def _placed(self, job: ActiveJob, plan: Plan, engines: list[Engine]) -> None:
-        with self._core.writing(job):
+        with self._core.records.writing(job):
             for engine in engines:
                 self._core.store.save_engine(engine.name, engine.to_json())
         self._core.queue.remove(job.key)
@@ -144,7 +144,7 @@ class Leasing:
             return
         told = f"looking for another place: {refusal}"
         if told not in job.notices[-1:]:
-            job.notices.append(told)
+            job.tell(told)
         self._perform(job, LeaseRefused(refusal))
 
     def _undo(self, engines: list[Engine]) -> None:

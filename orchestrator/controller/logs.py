@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -47,11 +47,25 @@ class Piece:
         data: They.
         offset: Where they begin.
         ended: The attempt is over, and nothing follows.
+        attempt: Whose they are; 0: none has a log yet.
     """
 
     data: bytes
     offset: int
     ended: bool
+    attempt: int
+
+    def goes_on(self, asked: Asked) -> Asked:
+        """What to ask for next: of the same attempt, its offsets are no other's."""
+        if not self.attempt:
+            return asked
+        return replace(
+            asked,
+            attempt=self.attempt,
+            offset=self.offset + len(self.data),
+            tail=None,
+            since_s=None,
+        )
 
 
 class _Files(Protocol):
@@ -138,14 +152,14 @@ class Logs:
         node = nodes.get((attempt, asked.rank))
         if node is None:
             self._refuse(key, asked, nodes)
-            return Piece(b"", 0, row.state.final)
+            return Piece(b"", 0, row.state.final, asked.attempt)
         path = _path(key, attempt, asked.rank)
         files = self._files(node, path)
         offset = _offset(files, path, asked)
         data = files.read(path, offset, min(asked.limit, PIECE_BYTES))
         # Asked after reading: what came in between is seen the next time.
         ended = over and offset + len(data) >= files.size(path)
-        return Piece(data, offset, ended)
+        return Piece(data, offset, ended, attempt)
 
     def _refuse(
         self, key: JobKey, asked: Asked, nodes: dict[tuple[int, int], str]

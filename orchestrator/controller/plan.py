@@ -1,4 +1,4 @@
-"""The program that plans without a controller: for this machine, or a described cluster.
+"""The program that plans without a controller: this machine, or a described cluster.
 
 `python -m orchestrator.controller.plan --state-dir DIR`: the body of POST /v1/plan on
 stdin, its answer on stdout. The body's `cluster` is a described one, as JSON.

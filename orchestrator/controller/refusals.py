@@ -8,7 +8,12 @@ from dataclasses import replace
 from orchestrator.errors import EXIT_NEVER, EXIT_NOT_NOW, Code, Fault, OrchError
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.runtime.node_agents import NodeRoom
-from orchestrator.scheduling.diagnosis import diagnosis_fault
+from orchestrator.scheduling.decide import NOT_YET, only_cut
+from orchestrator.scheduling.diagnosis import (
+    demand_line,
+    diagnosis_fault,
+    ways_to_run_whole,
+)
 from orchestrator.scheduling.plan import Diagnosis, Plan
 from orchestrator.scheduling.queue_cpu import CpuDemand
 from orchestrator.scheduling.waiting import node_need
@@ -23,9 +28,11 @@ def refuse_hopeless(answer: Plan | Diagnosis, *, now: bool) -> None:
         now: Whether the job must start at once.
 
     Raises:
-        OrchError: E101, never, or not now where it must; E102, the GPUs are only
-            described.
+        OrchError: E101, never, not yet, or not now where it must; E102, the GPUs are
+            only described.
     """
+    if only_cut(answer):
+        raise OrchError((_not_yet(answer),))
     if isinstance(answer, Plan):
         _refuse_fakes(answer)
     elif not answer.ever:
@@ -110,6 +117,21 @@ def output_in_use(output: str, other: JobKey) -> OrchError:
 
 def _not_now(fault: Fault) -> Fault:
     return replace(fault, exits=EXIT_NOT_NOW)
+
+
+def _not_yet(answer: Plan | Diagnosis) -> Fault:
+    """E101: the model would have to be cut."""
+    return Fault(
+        Code.NOT_ENOUGH_GPU_MEMORY,
+        f"the job cannot run yet: {NOT_YET}",
+        facts=(
+            demand_line(answer.demand),
+            f"the plan: {answer.reason}"
+            if isinstance(answer, Plan)
+            else answer.summary,
+        ),
+        fix="; or ".join(ways_to_run_whole(answer.demand)),
+    )
 
 
 def _refuse_fakes(plan: Plan) -> None:

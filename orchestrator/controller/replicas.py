@@ -136,7 +136,7 @@ class Replicas:
             where = f"on {engine.gpu.name} ({engine.gpu.model}, {engine.gpu.uuid})"
             outcome = replace(outcome, facts=(where, *outcome.facts))
             job.details[replica] = outcome.message
-            job.notices.append(
+            job.tell(
                 f"replica {replica} on {engine.gpu.name} did not start: "
                 f"{outcome.code} {outcome.message}"
             )
@@ -153,16 +153,16 @@ class Replicas:
 
     def _ended(self, engine: Engine, job: ActiveJob | None, ended: Ended) -> None:
         self._core.fleet.engines.pop(engine.name, None)
-        self._core.write(lambda: self._core.store.drop_engine(engine.name))
+        self._core.records.write(lambda: self._core.store.drop_engine(engine.name))
         if ended.leak is not None:
             self._core.fleet.leaked[ended.leak.gpu] = ended.leak
         if job is not None and self._core.is_newest(job):
             if ended.leak is None:
                 job.returned.append((engine.gpu.name, ended.free_bytes))
             else:
-                job.notices.append(str(ended.leak))
-            with self._core.writing(job):
-                self._core.save(job)
+                job.tell(str(ended.leak))
+            with self._core.records.writing(job):
+                self._core.records.save(job)
             self._core.changed(job)
         self._find_place()
 
@@ -184,11 +184,12 @@ class Replicas:
             started_at=now(),
             finished_at=None,
         )
-        self._core.write(lambda: self._core.store.open_usage(usage))
+        self._core.records.write(lambda: self._core.store.open_usage(usage))
 
     def _close_usage(self, job: ActiveJob, gpu: str | None) -> None:
         at = now()
-        self._core.write(lambda: self._core.store.close_usage(job.key, at, gpu=gpu))
+        store = self._core.store
+        self._core.records.write(lambda: store.close_usage(job.key, at, gpu=gpu))
 
     def _learn(self, engine: Engine, held: Held) -> None:
         """Keep what was seen of its memory for the next plan."""
@@ -196,10 +197,11 @@ class Replicas:
         if held.bytes and held.shape is not None:
             peak = Peak(held.shape, held.bytes, engine.gpu.model)
             seen = Seen(peak, settled=held.settled)
-            self._core.write(lambda: store.save_seen(engine.key, seen))
+            self._core.records.write(lambda: store.save_seen(engine.key, seen))
         if profile is not None:
-            self._core.write(lambda: store.save_profile(engine.key, profile))
+            self._core.records.write(lambda: store.save_profile(engine.key, profile))
 
     def _save_engine(self, engine: Engine) -> None:
         data = engine.to_json()
-        self._core.write(lambda: self._core.store.save_engine(engine.name, data))
+        store = self._core.store
+        self._core.records.write(lambda: store.save_engine(engine.name, data))

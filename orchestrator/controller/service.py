@@ -82,7 +82,8 @@ class Service:
         Raises:
             OrchError: E103, E2xx.
         """
-        return self._admission.plan(self._admission.look(body))
+        idle = bool(body.get("assume_idle"))
+        return self._admission.plan(self._admission.look(body), assume_idle=idle)
 
     def cancel(self, key: JobKey, wish: CancelRequested) -> dict[str, Any]:
         """Ask a job, or all tasks of an array, to end; what is over stays as it is.

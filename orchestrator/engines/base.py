@@ -34,8 +34,8 @@ class EngineSpec:
         gpu: UUID of the GPU it must find itself on.
         memory_bytes: What it may use of the GPU, weights and context included.
         cores: CPU cores that are its own.
-        code: Python files beside the job file, by relative path.
-        folder: The job file's folder; local model paths start there.
+        code: The user's Python files, by their path in `folder`.
+        folder: Where they come from; of a model, where its relative path starts.
         seed: Seeds what is random.
         env: The job's environment, for the user's module.
         budget: Tokens, or rows of a module, that a batch may hold within

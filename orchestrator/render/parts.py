@@ -1,4 +1,4 @@
-"""What stands behind the plan's ACTIVATIONS: the parts of the estimate, in words."""
+"""What stands behind the plan's REST: the parts of the estimate, in words."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from orchestrator.scheduling.plan import Demand
 from orchestrator.scheduling.snapshot import DeviceKind
 from orchestrator.units import format_count, format_memory
 
-_COLUMNS = ("weights", "context")
-"""Parts that have a column of their own."""
 _NAMES = {"kv_cache": "KV cache"}
 
 
 def parts_note(demand: Demand) -> str:
-    """`ACTIVATIONS = activations 1.0 GiB + slack 82 MiB, ...`; empty: not known."""
-    parts = [(name, n) for name, n in demand.parts if n and name not in _COLUMNS]
-    if len(parts) < 2 and demand.shape is None:
+    """`REST = activations 1.0 GiB + context 600 MiB, ...`; empty: not known."""
+    if demand.whole:
         return ""
+    known = demand.parts or (
+        ("activations", demand.activation_bytes),
+        ("context", demand.context_bytes),
+    )
+    parts = [(name, n) for name, n in known if n and name != "weights"]
     sums = " + ".join(
         f"{_NAMES.get(name, name)} {format_memory(n)}" for name, n in parts
     )
-    return f"ACTIVATIONS = {sums}{_batch(demand)}."
+    return f"REST = {sums}{_batch(demand)}."
 
 
 def whole_note(demand: Demand, kind: DeviceKind) -> str:

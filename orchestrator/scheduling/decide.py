@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from orchestrator.scheduling.cut import tensor_degrees
 from orchestrator.scheduling.layout import Alternative, Layout, Mode, Objective, Pieces
-from orchestrator.scheduling.plan import Demand
+from orchestrator.scheduling.plan import Demand, Diagnosis, Plan
 from orchestrator.units import format_gib
+
+NOT_YET = "a model cut over several GPUs is not run yet"
 
 Layouts = Mapping[Mode, Layout | None]
 """What each mode comes to; `None`: it is not possible now."""
@@ -82,6 +84,13 @@ def impossible(demand: Demand, mode: Mode, shards: int = 1) -> str:
     if count > 1 and count not in tensor_degrees(pieces, count):
         return f"{_heads(pieces)} do not divide by {count}"
     return "no node has enough equal GPUs with room for a part each"
+
+
+def only_cut(answer: Plan | Diagnosis) -> bool:
+    """Whether the job could run with its model cut, and in no other way."""
+    if isinstance(answer, Plan):
+        return answer.layout is not None and answer.layout.mode is not Mode.REPLICATE
+    return answer.ever and answer.demand.pieces is not None
 
 
 def _heads(pieces: Pieces) -> str:

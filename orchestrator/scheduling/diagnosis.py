@@ -95,7 +95,7 @@ def ways_out(diagnosis: Diagnosis, policy: Policy = DEFAULT) -> tuple[str, ...]:
         return _patience(diagnosis)
     if diagnosis.cures:
         cures = tuple(cure.text for cure in diagnosis.cures)
-        return (*cures, *_larger(diagnosis.demand, policy))
+        return (*cures, *ways_to_run_whole(diagnosis.demand, policy))
     reasons = {refusal.reason for refusal in diagnosis.refusals}
     ways: list[str] = []
     possible = diagnosis.able + _later(diagnosis.refusals)
@@ -112,10 +112,12 @@ def ways_out(diagnosis: Diagnosis, policy: Policy = DEFAULT) -> tuple[str, ...]:
     return tuple(ways)
 
 
-def _larger(demand: Demand, policy: Policy) -> tuple[str, ...]:
-    """The GPU that would hold the model whole, where the others are to cut it."""
-    if demand.pieces is None or Mode.REPLICATE not in considered(demand):
+def ways_to_run_whole(demand: Demand, policy: Policy = DEFAULT) -> tuple[str, ...]:
+    """What would let a model that can be cut run on one GPU."""
+    if demand.pieces is None:
         return ()
+    if Mode.REPLICATE not in considered(demand):
+        return ("set placement.mode: replicate, and leave placement.shards out",)
     least = policy.smallest_gpu_bytes(demand.reserve_bytes)
     return (f"add a GPU of {_gib_up(least)} GiB or more: it holds the model whole",)
 

@@ -67,11 +67,9 @@ class FakeLogs:
             self.broken -= 1
             return Response(b"", status_code=200, headers={"Content-Length": "7"})
         asked = request.query_params
-        name = (
-            request.path_params["key"],
-            int(asked["attempt"]),
-            request.path_params["rank"],
-        )
+        key, rank = request.path_params["key"], request.path_params["rank"]
+        newest = max((a for of, a, _ in self._data if of == key), default=0)
+        name = (key, int(asked["attempt"]) or newest, rank)
         if name not in self._data:
             fault = Fault(Code.NO_SUCH_JOB, "there is no such log")
             return JSONResponse(documents.faults(fault), status_code=404)
@@ -101,5 +99,6 @@ class FakeLogs:
             "Orch-Offset": str(offset),
             "Orch-Next": str(upto),
             "Orch-Ended": str(int(ended and upto == len(whole))),
+            "Orch-Attempt": str(name[1]),
         }
         return Response(data, headers=headers)

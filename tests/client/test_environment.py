@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -24,7 +23,7 @@ secrets:
 
 
 def job_of(text: str, *overrides: str) -> CheckedJob:
-    return checked(load_job_text(text, Path("j.yaml"), overrides=overrides))
+    return checked(load_job_text(text, "j.yaml", overrides=overrides))
 
 
 def refused(job: CheckedJob) -> tuple[Fault, ...]:

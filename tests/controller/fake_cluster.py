@@ -1,57 +1,26 @@
 """A cluster that is not there, behind the door of the real one.
 
-`FakeCluster` has the methods of `runtime.cluster.Cluster` and pickles every argument,
-result and error, as Ray would.
+`FakeCluster` has the methods of `runtime.cluster.Cluster`.
 """
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Set
 from dataclasses import replace
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, cast
 
 from orchestrator.engines.base import EngineSpec, Loaded
 from orchestrator.errors import Code, Fault, OrchError
-from orchestrator.lifecycle.key import JobKey
 from orchestrator.runtime.cluster import Node
-from orchestrator.runtime.commands.spec import CommandNews, CommandSpec
 from orchestrator.runtime.leases import Lease, LeaseRefusedError
 from orchestrator.runtime.node_agents import NodeRoom
 from orchestrator.runtime.progress import RunnerView
 from orchestrator.runtime.runner_job import RunnerJob
 from orchestrator.scheduling.snapshot import Gpu
 from orchestrator.units import GIB
-from tests.controller.fake_world import FakeReplica, FakeRunner, Handle, World
-
-T = TypeVar("T")
-P = ParamSpec("P")
-HELD_BACK_S = 60.0
-"""How long the fake waits for its test before it gives up."""
-
-
-def carried(
-    method: Callable[Concatenate[FakeCluster, P], T],
-) -> Callable[Concatenate[FakeCluster, P], T]:
-    """Take arguments, result and errors over a wire, as Ray does."""
-
-    @wraps(method)
-    def wired(self: FakeCluster, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        there = pickle.loads(pickle.dumps((args, kwargs)))
-        try:
-            with self.world.changed:
-                self.alive()
-                self.world.trip(method.__name__)
-                result = method(self, *there[0], **there[1])
-                self.world.check()
-                self.world.changed.notify_all()
-        except OrchError as error:
-            # A refusal is raised on this side of the wire, and keeps its class.
-            raise type(error)(pickle.loads(pickle.dumps(error.faults))) from None
-        return cast(T, pickle.loads(pickle.dumps(result)))
-
-    return wired
+from tests.controller.fake_nodes import HELD_BACK_S, FakeNodes
+from tests.controller.fake_wire import carried
+from tests.controller.fake_world import FakeReplica, FakeRunner, Handle
 
 
 def lack(needed_bytes: int = 0) -> Fault:
@@ -61,23 +30,8 @@ def lack(needed_bytes: int = 0) -> Fault:
     return Fault(code, "it does not fit", facts, needed_bytes=needed_bytes)
 
 
-class FakeCluster:
+class FakeCluster(FakeNodes):
     """One controller's connection to the world."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.swept = False
-        """The last step of taking over is done."""
-        self._cut = False
-
-    def cut(self) -> None:
-        """The controller's process dies: nothing gets through any more."""
-        self.world.change(lambda: setattr(self, "_cut", True))
-
-    def alive(self) -> None:
-        """Raises once the connection was cut."""
-        if self._cut:
-            raise OrchError.of(Code.RUNNER_LOST, "this controller is dead")
 
     @carried
     def nodes(self) -> list[Node]:
@@ -219,43 +173,6 @@ class FakeCluster:
         return self._runner(runner).view
 
     @carried
-    def start_command(self, node_id: str, spec: CommandSpec) -> int:
-        world = self.world
-        world.changed.wait_for(lambda: not world.starts_held or self._cut, HELD_BACK_S)
-        self.alive()
-        self._node(node_id)
-        command = self.world.node_commands.start(spec)
-        self.world.changed.notify_all()
-        return command.pid
-
-    @carried
-    def signal_command(
-        self, node_id: str, key: JobKey, attempt: int, signal: int
-    ) -> bool:
-        self._node(node_id)
-        return self.world.node_commands.signal(key, attempt, signal)
-
-    @carried
-    def watch_commands(self, node_id: str, after: int, timeout_s: float) -> CommandNews:
-        self._node(node_id)
-        commands = self.world.node_commands
-        life = commands.life
-        self.world.changed.wait_for(
-            lambda: commands.version != after or self._cut, timeout_s
-        )
-        self.alive()
-        if commands.life != life:
-            raise OrchError.of(Code.RUNNER_LOST, "the node's agent died")
-        return commands.news()
-
-    @carried
-    def forget_commands(
-        self, node_id: str, ended: Sequence[tuple[JobKey, int]]
-    ) -> None:
-        self._node(node_id)
-        self.world.node_commands.forget(ended)
-
-    @carried
     def find_replica(self, name: str) -> Handle | None:
         there = self.world.replicas.get(name)
         return there.handle if there and there.spec else None
@@ -282,10 +199,6 @@ class FakeCluster:
     @carried
     def kill(self, actor: Handle) -> None:
         self._kill(actor)
-
-    def _node(self, node_id: str) -> None:
-        if node_id in self.world.dead_nodes:
-            raise OrchError.of(Code.NODE_LOST, "the node's agent does not answer")
 
     def _kill(self, actor: Handle) -> None:
         for known in (self.world.replicas, self.world.runners):

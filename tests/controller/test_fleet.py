@@ -158,6 +158,22 @@ def test_a_name_is_not_given_away_while_its_engine_is_there() -> None:
     assert fleet.engines[new.name] is new
 
 
+def test_names_are_kept_as_long_as_a_runner_may_know_them() -> None:
+    fleet = Fleet()
+    placed(fleet, 1, "4 1..1", "local: 24 | 8")
+    (old,) = fleet.of_job(FIRST)
+    old.job, old.leaving = None, True
+    fleet.job_over(SECOND)
+    fleet.job_over(FIRST)
+    assert list(fleet.given) == [old.name], "its engine is still there"
+    fleet.known_to(SECOND, old.name)
+    del fleet.engines[old.name]
+    fleet.job_over(FIRST)
+    assert list(fleet.given) == [old.name], "another job took it over"
+    fleet.job_over(SECOND)
+    assert not fleet.given
+
+
 def test_no_two_lives_of_an_engine_share_a_name() -> None:
     fleet = Fleet()
     placed(fleet, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+from orchestrator.controller.active import NOTICES_KEPT
 from orchestrator.errors import Code, Fault
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.scheduling.snapshot import Owner
@@ -161,3 +162,17 @@ def test_every_step_of_a_job_is_on_record(two: Plant) -> None:
     two.until_state(job, "SUCCEEDED")
     states = [event.state for event in two.core.store.events(JobKey(job))]
     assert states == ["LOADING", "RUNNING", "RUNNING", "SUCCEEDED"]
+
+
+def test_of_very_many_notices_the_newest_are_kept(two: Plant) -> None:
+    job = two.submit()
+    two.running(job)
+
+    def much_happens() -> list[str]:
+        active = two.core.jobs[JobKey(job)]
+        for number in range(1000):
+            active.tell(f"notice {number}")
+        return active.notices
+
+    notices = two.core.loop.ask(much_happens)
+    assert (len(notices), notices[-1]) == (NOTICES_KEPT, "notice 999")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.estimate.model import Shape
@@ -24,15 +26,17 @@ PARTS = (
         (Shape(64), ", for batches of 64 rows"),
     ],
 )
-def test_the_parts_without_a_column_are_told(shape: Shape | None, batches: str) -> None:
+def test_the_parts_of_the_rest_are_told(shape: Shape | None, batches: str) -> None:
     demand = Demand("k", 1, 2, 3, parts=PARTS, shape=shape)
     assert parts_note(demand) == (
-        f"ACTIVATIONS = activations 2.0 GiB + workspace 32 MiB{batches}."
+        f"REST = activations 2.0 GiB + context 0.6 GiB + workspace 32 MiB{batches}."
     )
 
 
-def test_unknown_parts_are_not_told() -> None:
-    assert parts_note(Demand("k", 1, 2, 3)) == ""
+def test_without_parts_the_sums_are_told() -> None:
+    known = Demand("k", GIB, 2 * GIB, 600 * MIB)
+    assert parts_note(known) == "REST = activations 2.0 GiB + context 0.6 GiB."
+    assert parts_note(replace(known, whole=True)) == ""
 
 
 def test_a_module_on_a_cpu_is_not_measured() -> None:

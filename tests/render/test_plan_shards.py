@@ -26,7 +26,7 @@ CASES = [
 def test_the_plan_as_people_see_it(cluster: str, demand: str, golden: str) -> None:
     lines = plan_table(_plan(cluster, demand), "qwen")
     assert "\n".join(lines) + "\n" == (PLANS / f"{golden}.txt").read_text()
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, lines)) <= 80
 
 
 SHAPES = [
