@@ -93,9 +93,7 @@ def _ask(session: Session, request: dict[str, Any]) -> dict[str, Any]:
     except OrchError as error:
         if error.fault.code is not Code.CONTROLLER_UNREACHABLE:
             raise
-    session.talk.say(
-        "no controller is running: this is for this machine alone, as it is now"
-    )
+    session.talk.say("no controller is running: this is for this machine alone")
     return plan_alone(session.folder, request, session.progress)
 
 

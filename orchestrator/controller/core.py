@@ -109,7 +109,7 @@ class Core:
             run=row.view.get("run") or _run_of(row),
             nodes={(a, rank): node for a, rank, node in row.view.get("nodes", ())},
             attempts=self.store.attempts(row.key),
-            notices=list(row.view.get("notices", ())),
+            notices=list(row.view.get("told", ())),
             version=row.view.get("version", 0) + 1,
             not_before=row.not_before,
             queued_at=row.created_at,

@@ -12,7 +12,7 @@ from orchestrator.estimate.known import Known
 from orchestrator.scheduling.plan import Demand, Diagnosis, Plan
 from orchestrator.scheduling.policy import Policy
 from orchestrator.scheduling.runnable import schedule_runnable
-from orchestrator.scheduling.snapshot import Snapshot
+from orchestrator.scheduling.snapshot import DeviceKind, Snapshot
 
 POLICY = Policy(evict_all_idle=True)
 """A lease is a whole GPU: an idle engine cannot stay beside a new one."""
@@ -41,7 +41,8 @@ def plan_for(
         OrchError: E203, its memory cannot be told.
     """
     demand = demand_of(store, work, files, snapshot)
-    if files is not None:
+    # Pieces of a model on shares of one machine's RAM would gain nothing.
+    if files is not None and snapshot.kind is not DeviceKind.CPU:
         dtype, weights = work.job.model.dtype, demand.weights_bytes
         pieces = pieces_of_files(files, dtype, snapshot.kind, weights)
         demand = replace(demand, pieces=pieces)

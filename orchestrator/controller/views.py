@@ -13,7 +13,7 @@ from orchestrator.controller.store import AttemptRow, JobRow
 from orchestrator.lifecycle.states import ReplicaState, State
 from orchestrator.scheduling.waiting import Waits
 
-PRIVATE = ("machine", "nodes", "run")
+PRIVATE = ("machine", "nodes", "run", "told")
 """Keys of a stored view that are the controller's own business."""
 
 
@@ -44,6 +44,8 @@ def job_view(job: ActiveJob) -> dict[str, Any]:
         "machine": machine.to_json(),
         "nodes": [[*rank, node] for rank, node in job.nodes.items()],
         "run": job.run,
+        # Without the runner's: one that outlives this controller says them again.
+        "told": list(job.notices),
     }
 
 

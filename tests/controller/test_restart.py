@@ -238,3 +238,14 @@ def test_a_cancel_is_not_lost_while_a_controller_takes_over(
         new.start()
         assert cancelled.result(timeout=10)["state"] == "CANCELLED"
     generations.plant = new
+
+
+def test_what_a_runner_says_is_said_once(generations: Generations) -> None:
+    job = generations.plant.submit()
+    generations.plant.running(job)
+    generations.world.runner(job).say(notices=("the input has changed",))
+    plant = generations.plant
+    plant.until(job, lambda v: "the input has changed" in v["notices"], "it is told")
+    new = generations.next()
+    view = new.until(job, lambda v: len(v["notices"]) > 1, "the restart is told")
+    assert view["notices"].count("the input has changed") == 1

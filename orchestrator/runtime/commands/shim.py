@@ -122,7 +122,7 @@ class _Shim:
                 self._listen()
             if self._signalled is not None:
                 return _end(signalled=self._signalled)
-            # Whoever finds it knows that this attempt was begun.
+            # For whoever comes after us: this attempt was begun.
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return self._start_and_wait(log, workdir / self._order.cwd)
         finally:
@@ -149,8 +149,7 @@ class _Shim:
             log.write(data)
         code = os.waitstatus_to_exitcode(status)
         if code < 0 and self._keeper.ended():
-            # Killed perhaps by who clears up after a dead agent: that is no end.
-            raise _KeeperGoneError
+            raise _KeeperGoneError  # Killed perhaps by who cleans up after an agent.
         return _end(exit_code=code) if code >= 0 else _end(signalled=-code)
 
     def _wait(self, output: int, log: LogWriter) -> int:
@@ -162,8 +161,7 @@ class _Shim:
             ready = {source for source, _ in poll.poll()}
             if output in ready and _pump(output, log) == b"":
                 poll.unregister(output)
-            # Before the keeper is heard: if it is gone, an end is worth keeping yet.
-            if self._deaths.fileno() in ready:
+            if self._deaths.fileno() in ready:  # Also if the keeper is gone: kept yet.
                 self._deaths.clear()
                 pid, status = os.waitpid(self._child, os.WNOHANG)
                 if pid:
