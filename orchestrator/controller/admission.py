@@ -11,7 +11,7 @@ from orchestrator.controller.batch_work import BatchWork
 from orchestrator.controller.clock import now
 from orchestrator.controller.command_work import CommandWork
 from orchestrator.controller.core import Core
-from orchestrator.controller.demands import plan_for
+from orchestrator.controller.demands import admission_for, plan_for
 from orchestrator.controller.line import after_of, needs_of
 from orchestrator.controller.performer import Performer
 from orchestrator.controller.queue import Pool
@@ -126,7 +126,10 @@ class Admission:
         request, work = checked.request, checked.work
         output = request.output(0 if request.tasks else -1)
         if isinstance(work, BatchWork):
-            refuse_hopeless(self.plan(checked), now=request.now)
+            answer = admission_for(
+                self._core.store, work, checked.files, self._snapshot()
+            )
+            refuse_hopeless(answer, now=request.now)
             work.check_output(output, checked.files)
         else:
             refuse_too_large(work.needs, self._core.rooms)

@@ -12,6 +12,7 @@ from orchestrator.estimate.known import Known
 from orchestrator.scheduling.plan import Demand, Diagnosis, Plan
 from orchestrator.scheduling.policy import Policy
 from orchestrator.scheduling.runnable import schedule_runnable
+from orchestrator.scheduling.schedule import schedule
 from orchestrator.scheduling.snapshot import DeviceKind, Snapshot
 
 POLICY = Policy(evict_all_idle=True)
@@ -28,6 +29,20 @@ def demand_of(
     """
     key = work.engine_key(snapshot.kind, files)
     return work.demand(snapshot, files, store.known(key) if store else Known())
+
+
+def admission_for(
+    store: Store | None, work: BatchWork, files: ModelFiles | None, snapshot: Snapshot
+) -> Plan | Diagnosis:
+    """The same as `plan_for`, without the layouts that a plan has beaten: sooner.
+
+    Raises:
+        OrchError: E203, its memory cannot be told.
+    """
+    whole = schedule(demand_of(store, work, files, snapshot), snapshot, POLICY)
+    if isinstance(whole, Plan) or whole.ever:
+        return whole
+    return plan_for(store, work, files, snapshot)
 
 
 def plan_for(

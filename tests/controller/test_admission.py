@@ -104,6 +104,7 @@ def test_names_of_other_documents_mean_nothing_here(two: Plant) -> None:
 def test_results_go_where_no_other_job_writes_its_own(two: Plant) -> None:
     fixed = {"output": {"path": str(two.folder / "fixed")}}
     job = two.submit(**fixed)
+    two.running(job)
     fault = refused(two, request_for(two.folder, **fixed), 409)
     assert (fault["code"], f"job {job}" in fault["message"]) == ("E304", True)
     after = two.submit(**fixed, after=[job])

@@ -5,10 +5,12 @@ import re
 import pytest
 
 from orchestrator.cli.main import SECTIONS
+from orchestrator.spec.cluster import load_cluster
 from orchestrator.spec.load import load_jobs
 from scripts import make_cli_docs, make_job_docs
 from tests.docs.paths import ROOT, text_of
 
+CLUSTERS = sorted((ROOT / "jobs" / "clusters").glob("*.yaml"))
 JOB_FILES = sorted(path.name for path in (ROOT / "jobs").glob("*.yaml"))
 
 
@@ -41,3 +43,9 @@ def test_every_example_loads(name: str) -> None:
 def test_every_example_is_named_by_the_readme() -> None:
     named = re.findall(r"\(jobs/(\w+\.yaml)\)", text_of("README.md"))
     assert set(named) == set(JOB_FILES)
+
+
+def test_every_described_cluster_loads_and_is_named_by_the_readme() -> None:
+    named = re.findall(r"\(jobs/clusters/(\w+\.yaml)\)", text_of("README.md"))
+    assert set(named) == {path.name for path in CLUSTERS}
+    assert all(load_cluster(path).nodes for path in CLUSTERS)

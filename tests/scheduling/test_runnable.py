@@ -70,6 +70,7 @@ def test_each_gpu_is_measured_by_the_whole_model_where_none_is_enough() -> None:
 
 def test_more_gpus_for_whole_replicas_are_not_marked() -> None:
     answer = _answer(DUAL, f"16 3..3 {CUT}")
+    assert isinstance(answer, Diagnosis)
     assert ways_out(answer)[:2] == (
         "set resources.gpus: 2",
         "add 1 GPU like a:0 (24.0 GiB)",
