@@ -20,9 +20,10 @@ from orchestrator.controller.tally import Tally
 from orchestrator.controller.views import job_view, public
 from orchestrator.errors import Fault
 from orchestrator.lifecycle.causes import main_cause
+from orchestrator.lifecycle.events import Event
+from orchestrator.lifecycle.instructions import Instruction
 from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.machine import JobMachine, Rules
-from orchestrator.lifecycle.messages import Event, Instruction
 from orchestrator.lifecycle.states import State
 from orchestrator.lifecycle.wire import event_to_json, instruction_text
 from orchestrator.runtime.cluster import Cluster

@@ -15,8 +15,8 @@ from orchestrator.controller.fleet import Engine
 from orchestrator.controller.lacking import learn
 from orchestrator.controller.loop import bug
 from orchestrator.errors import Code, Fault, OrchError
+from orchestrator.lifecycle.events import Event, ReplicaLost, RunnerEnded, RunnerLost
 from orchestrator.lifecycle.key import JobKey
-from orchestrator.lifecycle.messages import Event, ReplicaLost, RunnerEnded, RunnerLost
 from orchestrator.lifecycle.states import State
 from orchestrator.runtime.cluster import RunnerHandle
 from orchestrator.runtime.progress import RunnerView

@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 from orchestrator.errors import Code, Fault
-from orchestrator.lifecycle.key import JobKey
-from orchestrator.lifecycle.machine import JobMachine
-from orchestrator.lifecycle.messages import (
-    ArmGrace,
+from orchestrator.lifecycle.events import (
     CancelRequested,
     CommandEnded,
     CommandLost,
     CommandStarted,
     ControllerRestarted,
     DependencyFailed,
-    DropReplica,
     Event,
-    FindPlace,
-    Finish,
     GaveUp,
     GraceOver,
-    Instruction,
     LeaseRefused,
     NoPlace,
-    OfferReplica,
     Phase,
     Planned,
     ReplicaFailed,
     ReplicaLost,
     ReplicaReady,
     RetryDue,
-    RetryLater,
     RetryMode,
     RetryRequested,
     RunnerEnded,
     RunnerLost,
+    TimedOut,
+)
+from orchestrator.lifecycle.instructions import (
+    ArmGrace,
+    DropReplica,
+    FindPlace,
+    Finish,
+    Instruction,
+    OfferReplica,
+    RetryLater,
     StartCommand,
     StartReplica,
     StartRunner,
     StopCommand,
     StopRunner,
-    TimedOut,
 )
+from orchestrator.lifecycle.key import JobKey
+from orchestrator.lifecycle.machine import JobMachine
 from orchestrator.lifecycle.states import State
 
 

@@ -6,43 +6,47 @@ from typing import Any, get_args
 import pytest
 
 from orchestrator.lifecycle.causes import Cause
-from orchestrator.lifecycle.events import BatchEvent, CommandEvent, Event
-from orchestrator.lifecycle.key import JobKey
-from orchestrator.lifecycle.messages import (
-    ArmGrace,
+from orchestrator.lifecycle.events import (
+    BatchEvent,
     CancelRequested,
     CommandEnded,
+    CommandEvent,
     CommandLost,
     CommandStarted,
     ControllerRestarted,
     DependencyFailed,
-    DropReplica,
-    FindPlace,
-    Finish,
+    Event,
     GaveUp,
     GraceOver,
-    Instruction,
     LeaseRefused,
     NoPlace,
-    OfferReplica,
     Phase,
     Planned,
     ReplicaFailed,
     ReplicaLost,
     ReplicaReady,
     RetryDue,
-    RetryLater,
     RetryMode,
     RetryRequested,
     RunnerEnded,
     RunnerLost,
+    TimedOut,
+)
+from orchestrator.lifecycle.instructions import (
+    ArmGrace,
+    DropReplica,
+    FindPlace,
+    Finish,
+    Instruction,
+    OfferReplica,
+    RetryLater,
     StartCommand,
     StartReplica,
     StartRunner,
     StopCommand,
     StopRunner,
-    TimedOut,
 )
+from orchestrator.lifecycle.key import JobKey
 from orchestrator.lifecycle.states import State
 from orchestrator.lifecycle.wire import event_to_json, instruction_to_json
 from tests.lifecycle.spoken import fault

@@ -17,32 +17,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from orchestrator.lifecycle.causes import Cause
-from orchestrator.lifecycle.life import MAX_RAISES
-from orchestrator.lifecycle.machine import MAX_RESTARTS, JobMachine, Rules
-from orchestrator.lifecycle.messages import (
-    ArmGrace,
+from orchestrator.lifecycle.events import (
     CommandEnded,
     CommandLost,
     ControllerRestarted,
-    DropReplica,
     Event,
+    Planned,
+    ReplicaFailed,
+    ReplicaLost,
+    RetryRequested,
+    RunnerEnded,
+    RunnerLost,
+)
+from orchestrator.lifecycle.instructions import (
+    ArmGrace,
+    DropReplica,
     FindPlace,
     Finish,
     Instruction,
     OfferReplica,
-    Planned,
-    ReplicaFailed,
-    ReplicaLost,
     RetryLater,
-    RetryRequested,
-    RunnerEnded,
-    RunnerLost,
     StartCommand,
     StartReplica,
     StartRunner,
     StopCommand,
     StopRunner,
 )
+from orchestrator.lifecycle.life import MAX_RAISES
+from orchestrator.lifecycle.machine import MAX_RESTARTS, JobMachine, Rules
 from orchestrator.lifecycle.states import ReplicaState, State
 from tests.lifecycle.spoken import event_of, text_of
 
