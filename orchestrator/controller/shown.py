@@ -104,8 +104,8 @@ class Shown:
         return views
 
     def _logs(self, row: JobRow) -> str:
-        """Where the newest attempt's logs are, on the node that it ran on."""
-        if row.tasks:
+        """Where the newest attempt's logs are, on the node that it runs on."""
+        if row.tasks or row.started_at is None:
             return ""
         return str(self._core.state / attempt_folder(row.key, row.attempt))
 

@@ -188,3 +188,12 @@ def test_parts_of_cores_add_up(two: Plant, cpus: float) -> None:
     assert len(two.world.node_commands.running) == fits
     for job in jobs:
         two.end(job)
+
+
+def test_only_a_job_that_has_begun_has_logs(two: Plant) -> None:
+    first, second = two.command(resources={"cpus": 2}), two.command()
+    two.started(first)
+    assert two.job(first)["logs"].endswith(f"jobs/{first}/attempt-1")
+    assert two.job(second)["logs"] == ""
+    two.end(first)
+    two.end(second)
