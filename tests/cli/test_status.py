@@ -66,8 +66,10 @@ def test_the_exit_code_is_the_jobs_if_asked_for(orch: Orch) -> None:
 @pytest.mark.usefixtures("sweep")
 @pytest.mark.parametrize("options", [(), ("--json",), ("-q",)])
 def test_watching_goes_on_until_ctrl_c(options: tuple[str, ...]) -> None:
+    words = ["-m", "orchestrator", "status", "-w", "0.1s", *options]
     process = subprocess.Popen(
-        [sys.executable, "-m", "orchestrator", "status", "-w", "0.1s", *options],
+        # Where the tests run in the background the shell has it ignored.
+        ["env", "--default-signal=INT", sys.executable, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

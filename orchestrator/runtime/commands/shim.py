@@ -202,8 +202,8 @@ def _spawn(order: Order, output: int) -> int:
         file_actions=files,
         setpgroup=0,
         setsigmask=(),
-        # Python ignores some that a program expects to die of.
-        setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
+        # Python ignores some that a program expects to die of; so does nohup.
+        setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
     )
 
 
