@@ -246,19 +246,19 @@ def test_a_hundred_thousand_jobs_are_light_and_quick() -> None:
     entries = [entry(number, priority=number % 7) for number in range(1, 100_001)]
     tracemalloc.start()
     queue = JobQueue()
-    began = time.perf_counter()
+    began = time.process_time()
     for one in entries:
         queue.add(one)
-    took_s = time.perf_counter() - began
+    took_s = time.process_time() - began
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     each = held / 100_000 + sys.getsizeof(entries[0]) + 200
     assert each < 1000, "an entry with its key and its places in the order"
     # Tracing makes it several times slower than it is.
     assert took_s < 10
-    began = time.perf_counter()
+    began = time.process_time()
     for one in entries[::100]:
         queue.position(one.key)
         queue.remove(one.key)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert len(queue) == 99_000

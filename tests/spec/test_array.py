@@ -231,7 +231,7 @@ def test_without_an_array_braces_are_the_users_own() -> None:
 
 def test_ten_thousand_tasks_take_little_time() -> None:
     job = command(run="echo {index}", array="0-9999")
-    began = time.perf_counter()
+    began = time.process_time()
     for index in range(0, 10_000, 10):
         task_spec(job, index)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
